@@ -1,0 +1,280 @@
+"""The command line: finish pictures, show what a run would do, print a recipe to start from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lib_finisher import __version__
+from lib_finisher.console import ProgressBar, plan_table, report_table
+from lib_finisher.controls import SettingsError
+from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.events import Control, Meter, ignore
+from lib_finisher.finishing import FileReport, Saving, finish_files, pictures_in
+from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.hosts.port import HostError
+from lib_finisher.imaging.files import PictureError, load_picture
+from lib_finisher.pipeline import Pipeline
+from lib_finisher.plan.plan import Plan, make_plan
+from lib_finisher.recipe import Recipe, assign, read_recipe, write_recipe
+from lib_finisher.stages.stage import Base, Tools, Work
+from lib_finisher.stages.upscale import scaled_to
+from lib_finisher.store.results import ResultStore
+
+FINISHED, SOME_FAILED, NOT_USABLE, INTERRUPTED = 0, 1, 2, 130
+
+_DESCRIPTION = """\
+Finisher turns a draft into a finished picture, always in this order:
+
+  refine → extend → repair → detail → upscale → texture → grade
+
+Stages are switched on and off and set by controls, never reordered."""
+
+_EXAMPLES = """\
+examples:
+  python -m lib_finisher finish portrait.png --out finished
+  python -m lib_finisher finish drafts/ --out finished --upscale-to 3 --set refine.enabled=false
+  python -m lib_finisher finish a.png --out finished --set grade.grain=0 --set detail.1.confidence=0.5
+  python -m lib_finisher plan portrait.png --upscale-to 4
+  python -m lib_finisher recipe > mine.json      then edit it, and:  finish a.png --recipe mine.json --out finished
+
+Results are PNG, named after their source; an existing file is never replaced unless --overwrite is given.
+Stage results are kept in a cache: a second run with only the grade changed redoes only the grade.
+Ctrl-C stops and keeps the last complete stage of each picture; a second Ctrl-C stops at once.
+Exit status: 0 all finished, 1 some failed (they are named), 2 the call cannot be carried out, 130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="finisher: %(message)s", stream=sys.stderr)
+    try:
+        return int(options.command(options))
+    except (SettingsError, HostError) as error:
+        _say(f"finisher: {error}")
+        return NOT_USABLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lib_finisher",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"Finisher {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{finish,plan,recipe}")
+
+    finish = commands.add_parser(
+        "finish", help="finish pictures", description="Finish pictures, or all pictures of a folder.",
+        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    _common(finish, "+")
+    finish.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    finish.add_argument("--save-stages", action="store_true", help="also save the picture after every stage")
+    finish.add_argument("--overwrite", action="store_true", help="replace results of the same name")
+    finish.add_argument("--cache", type=Path, default=None, metavar="DIR", help="where stage results are kept")
+    finish.add_argument("--no-cache", action="store_true", help="keep no stage results and use none")
+    finish.set_defaults(command=_finish)
+
+    plan = commands.add_parser("plan", help="show what a run would do and cost, without running it")
+    _common(plan, "+")
+    plan.set_defaults(command=_plan)
+
+    recipe = commands.add_parser("recipe", help="print a whole recipe as JSON, to start from")
+    _settings(recipe)
+    recipe.set_defaults(command=_recipe)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, count: str) -> None:
+    parser.add_argument("inputs", nargs=count, type=Path, metavar="IN", help="a picture or a folder of pictures")
+    _settings(parser)
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="white marks what the repair stage redraws")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise and grain (default 0)")
+    parser.add_argument("--models", type=Path, default=None, metavar="DIR", help="folder of upscaler model files")
+    parser.add_argument("--json", action="store_true", help="print a report for programs instead of a table")
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as JSON; what it leaves out has defaults")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="STAGE.CONTROL=VALUE", help="set one control; may be repeated"
+    )
+    parser.add_argument("--upscale-to", type=float, metavar="FACTOR", help="how many times larger the result is")
+
+
+def _finish(options: argparse.Namespace) -> int:
+    recipe = _read_recipe(options)
+    if options.mask is not None:
+        recipe = recipe.changed("repair", _enabled(recipe["repair"]))
+    host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
+    store = None if options.no_cache else ResultStore(options.cache or _cache_folder() / "results")
+    control, progress = Control(), ProgressBar()
+    pipeline = Pipeline(host, Detectors().detect, recipe, store, progress, control, keep_stages=options.save_stages)
+    if not options.json:
+        _print(f"engine: {host.capabilities.engine}")
+        for remark in host.remarks():
+            _print(f"  note: {remark}")
+    before = _on_interrupt(control)
+    reports = []
+    try:
+        saving = Saving(options.out, options.overwrite, options.save_stages)
+        files = pictures_in(options.inputs)
+        base = Base(seed=options.seed)
+        for report in finish_files(_until(control, files), pipeline, host, recipe, base, saving, options.mask):
+            reports.append(report)
+            progress.close()
+            if not options.json:
+                _print(_told(report))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    unseen = files[len(reports) :]
+    reports += [FileReport(file, None, "not begun: the run was interrupted") for file in unseen]
+    return _end(options, host, reports, control)
+
+
+def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[FileReport], control: Control) -> int:
+    failed = [report for report in reports if report.error]
+    if options.json:
+        engine = host.capabilities.engine
+        told = {"engine": engine, "notes": host.remarks(), "pictures": [report.as_json() for report in reports]}
+        _print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        _print(f"{len(reports) - len(failed)} of {len(reports)} pictures finished")
+    for report in failed:
+        _say(f"finisher: failed: {_named(report)}")
+    if not reports:
+        _say("finisher: there is no picture in what was given")
+        return NOT_USABLE
+    if control.interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if failed else FINISHED
+
+
+def _plan(options: argparse.Namespace) -> int:
+    recipe = _read_recipe(options)
+    host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
+    tools = Tools(host, Detectors().detect, Meter(Control(), ignore, 0.0))
+    told: list[dict[str, Any]] = []
+    failed = False
+    for file in pictures_in(options.inputs):
+        try:
+            plan = make_plan(Work(load_picture(file).pixels, Base(seed=options.seed)), recipe, tools)
+        except PictureError as error:
+            failed = True
+            told.append({"input": str(file), "error": str(error)})
+            _say(f"finisher: {error}")
+            continue
+        told.append({"input": str(file), **_plan_json(plan)})
+        if not options.json:
+            _print(f"{file}\n{plan_table(plan)}")
+    if options.json:
+        _print(json.dumps({"engine": host.capabilities.engine, "pictures": told}, indent=2, ensure_ascii=False))
+    return SOME_FAILED if failed else FINISHED
+
+
+def _recipe(options: argparse.Namespace) -> int:
+    _print(json.dumps(write_recipe(_read_recipe(options)), indent=2, ensure_ascii=False))
+    return FINISHED
+
+
+def _read_recipe(options: argparse.Namespace) -> Recipe:
+    data: Any = {}
+    if options.recipe is not None:
+        try:
+            data = json.loads(options.recipe.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError([f"{options.recipe}: cannot be read ({error.strerror or error})."]) from error
+        except ValueError as error:
+            raise SettingsError([f"{options.recipe}: not valid JSON ({error})."]) from error
+        if not isinstance(data, dict):
+            raise SettingsError([f"{options.recipe}: a recipe is an object of stages."])
+    recipe = read_recipe(assign(data, options.set))
+    if options.upscale_to is None:
+        return recipe
+    if not 1.0 <= options.upscale_to <= 16.0:
+        raise SettingsError([f"--upscale-to: {options.upscale_to:g} is not accepted; it must be from 1 to 16."])
+    return recipe.changed("upscale", scaled_to(recipe["upscale"], options.upscale_to))
+
+
+def _enabled(settings: Any) -> Any:
+    return type(settings)(**{**vars(settings), "enabled": True})
+
+
+def _plan_json(plan: Plan) -> dict[str, Any]:
+    steps = [
+        {
+            "stage": step.stage,
+            "runs": step.runs,
+            "reason": step.reason,
+            "size": [step.estimate.size.width, step.estimate.size.height],
+            "patches": step.estimate.patches,
+            "host_calls": step.estimate.host_calls,
+            "sampled_megapixel_steps": round(step.estimate.megapixel_steps, 4),
+        }
+        for step in plan.steps
+    ]
+    total = plan.total
+    return {
+        "size": [plan.size.width, plan.size.height],
+        "patches": total.patches,
+        "host_calls": total.host_calls,
+        "sampled_megapixel_steps": round(total.megapixel_steps, 4),
+        "stages": steps,
+    }
+
+
+def _told(report: FileReport) -> str:
+    if report.output is None:
+        return f"\n{report.source}: failed"
+    lines = [f"\n{report.source} → {report.output} ({report.size})", report_table(report.stages)]
+    lines += [f"  note: {note}" for note in report.notes]
+    return "\n".join(lines)
+
+
+def _named(report: FileReport) -> str:
+    return report.error if str(report.source) in report.error else f"{report.source}: {report.error}"
+
+
+def _until(control: Control, files: Sequence[Path]) -> Any:
+    """The files, until the run is interrupted."""
+    for file in files:
+        if control.interrupted:
+            return
+        yield file
+
+
+def _on_interrupt(control: Control) -> Any:
+    """The first Ctrl-C lets the run end cleanly, the second ends it at once."""
+
+    def stop(number: int, current: FrameType | None) -> None:
+        if control.interrupted:
+            raise KeyboardInterrupt
+        _say("\nfinisher: stopping; what is complete is saved (Ctrl-C again to stop at once)")
+        control.interrupt()
+
+    return signal.signal(signal.SIGINT, stop)
+
+
+def _cache_folder() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "finisher"
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,233 @@
+"""What a control is, and everything that is derived from one.
+
+A stage's settings are an ordinary frozen dataclass. Each field made with `control` or `passes` carries the rest of
+what the page, the recipe JSON, the infotext, the XYZ axes and the docs need: those fields together ARE the table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+Settings = TypeVar("Settings")
+
+_KEY = "finisher.control"
+_NO_FAMILIES: Mapping[str, Any] = MappingProxyType({})
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used. `problems` has one line for each key that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True)
+class Control:
+    """One row of the table.
+
+    `kind` is "switch", "integer", "number", "choice", "text" or "passes". `families` maps a model family's id to the
+    default there. For "passes", `item` is the dataclass of one pass and `maximum` the most there may be.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    label: str
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+    infotext: str = ""
+    xyz: bool = True
+    families: Mapping[str, Any] = field(default_factory=lambda: _NO_FAMILIES)
+    item: type | None = None
+
+    def default_for(self, family: str) -> Any:
+        """The default under a model family, the general one where the family has none of its own."""
+        return self.families.get(family, self.default)
+
+    def accepted(self) -> str:
+        """What values are accepted, in words."""
+        if self.kind == "switch":
+            return "true or false"
+        if self.kind == "choice":
+            return "one of " + ", ".join(repr(choice) for choice in self.choices)
+        if self.kind == "text":
+            return "a text"
+        if self.kind == "passes":
+            return f"a list of 1 to {self.maximum:g} passes, each an object"
+        noun = "a whole number" if self.kind == "integer" else "a number"
+        return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+
+
+def control(
+    default: Any,
+    *,
+    label: str,
+    help: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    step: float | None = None,
+    choices: Sequence[str] = (),
+    infotext: str = "",
+    xyz: bool = True,
+    families: Mapping[str, Any] | None = None,
+) -> Any:
+    """A dataclass field that is also a row of the table; the kind follows from the default and the choices."""
+    kind = _kind_of(default, choices)
+    if kind in ("integer", "number") and (minimum is None or maximum is None or step is None):
+        raise TypeError(f"The control {label!r} needs minimum, maximum and step.")
+    row = Control(
+        name="",
+        kind=kind,
+        default=default,
+        label=label,
+        help=help,
+        minimum=minimum,
+        maximum=maximum,
+        step=step,
+        choices=tuple(choices),
+        infotext=infotext or label,
+        xyz=xyz,
+        families=MappingProxyType(dict(families or {})),
+    )
+    return field(default=default, metadata={_KEY: row})
+
+
+def passes(item: type, default: Sequence[Any], *, label: str, help: str, most: int) -> Any:
+    """A field that holds a tuple of one to `most` pass settings of the dataclass `item`."""
+    row = Control(
+        name="",
+        kind="passes",
+        default=tuple(default),
+        label=label,
+        help=help,
+        maximum=float(most),
+        item=item,
+        infotext=label,
+        xyz=False,
+    )
+    return field(default=tuple(default), metadata={_KEY: row})
+
+
+def controls_of(settings: type) -> tuple[Control, ...]:
+    """The rows of a settings dataclass, in the order of its fields."""
+    return tuple(
+        dataclasses.replace(item.metadata[_KEY], name=item.name)
+        for item in dataclasses.fields(settings)
+        if _KEY in item.metadata
+    )
+
+
+def defaults(settings: type[Settings], family: str = "") -> Settings:
+    """The settings a family starts from."""
+    values = {}
+    for row in controls_of(settings):
+        if row.kind == "passes" and row.item is not None:
+            values[row.name] = tuple(_with_family(item, family) for item in row.default)
+        else:
+            values[row.name] = row.default_for(family)
+    return settings(**values)
+
+
+def read(settings: type[Settings], data: Any, *, where: str, family: str = "") -> Settings:
+    """Settings from JSON data: what `data` leaves out has the family's default.
+
+    Raises SettingsError with one line for every key that is unknown or whose value is not accepted.
+    """
+    problems: list[str] = []
+    result = _read(settings, data, where, family, problems)
+    if problems:
+        raise SettingsError(problems)
+    return result
+
+
+def write(settings: Any) -> dict[str, Any]:
+    """Settings as JSON data, every control named; `read` returns the same settings from it."""
+    data: dict[str, Any] = {}
+    for row in controls_of(type(settings)):
+        value = getattr(settings, row.name)
+        data[row.name] = [write(item) for item in value] if row.kind == "passes" else value
+    return data
+
+
+def _kind_of(default: Any, choices: Sequence[str]) -> str:
+    if choices:
+        return "choice"
+    kinds = {bool: "switch", int: "integer", float: "number", str: "text"}
+    return kinds[type(default)]
+
+
+def _with_family(item: Any, family: str) -> Any:
+    """A built-in pass with the family's defaults wherever the pass does not say something of its own."""
+    changes = {
+        row.name: row.families[family]
+        for row in controls_of(type(item))
+        if family in row.families and getattr(item, row.name) == row.default
+    }
+    return dataclasses.replace(item, **changes)
+
+
+def _read(settings: type[Settings], data: Any, where: str, family: str, problems: list[str]) -> Settings:
+    base = defaults(settings, family)
+    if not isinstance(data, Mapping):
+        problems.append(f"{where}: {_shown(data)} is not accepted; it must be an object of controls.")
+        return base
+    rows = {row.name: row for row in controls_of(settings)}
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key not in rows:
+            problems.append(_unknown(f"{where}.{key}", str(key), list(rows)))
+        elif rows[key].kind == "passes":
+            values[key] = _read_passes(rows[key], value, f"{where}.{key}", family, problems)
+        else:
+            values[key] = _checked(rows[key], value, f"{where}.{key}", problems)
+    return dataclasses.replace(base, **values) if not problems else base  # type: ignore[type-var]
+
+
+def _read_passes(row: Control, value: Any, where: str, family: str, problems: list[str]) -> tuple[Any, ...]:
+    most = int(row.maximum or 1)
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not 1 <= len(value) <= most:
+        problems.append(f"{where}: {_shown(value)} is not accepted; it must be {row.accepted()}.")
+        return tuple(row.default)
+    assert row.item is not None
+    return tuple(_read(row.item, item, f"{where}.{number}", family, problems) for number, item in enumerate(value, 1))
+
+
+def _checked(row: Control, value: Any, where: str, problems: list[str]) -> Any:
+    ok, result = _convert(row, value)
+    if not ok:
+        problems.append(f"{where}: {_shown(value)} is not accepted; it must be {row.accepted()}.")
+    return result
+
+
+def _convert(row: Control, value: Any) -> tuple[bool, Any]:
+    if row.kind == "switch":
+        return isinstance(value, bool), value
+    if row.kind in ("text", "choice"):
+        return isinstance(value, str) and (row.kind == "text" or value in row.choices), value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return False, value
+    if row.kind == "integer" and value != int(value):
+        return False, value
+    inside = (row.minimum or 0.0) <= value <= (row.maximum or 0.0)
+    return inside, int(value) if row.kind == "integer" else float(value)
+
+
+def _unknown(where: str, key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{where}: there is no such control.{hint} Accepted here: {', '.join(known)}."
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

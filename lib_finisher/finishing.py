@@ -1,0 +1,190 @@
+"""Finishing picture files: loading, running in chunks, saving, and a report of each. No front of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib_finisher import __version__
+from lib_finisher.hosts.port import Host
+from lib_finisher.imaging.arrays import Mask
+from lib_finisher.imaging.files import EXTENSIONS, LoadedPicture, PictureError, load_mask, load_picture, save_png
+from lib_finisher.imaging.geometry import Box, Size, cut, size_of
+from lib_finisher.imaging.resize import resize
+from lib_finisher.pipeline import Finished, Pipeline, StageReport
+from lib_finisher.recipe import Recipe, write_recipe
+from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.stage import Base, Work
+
+_CHUNK_PICTURES = 4
+_CHUNK_PIXELS = 8_000_000
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one input file. `error` is empty when it was finished."""
+
+    source: Path
+    output: Path | None
+    error: str
+    size: Size | None = None
+    stages: tuple[StageReport, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as the command line prints it with `--json`."""
+        return {
+            "input": str(self.source),
+            "output": str(self.output) if self.output is not None else None,
+            "status": "failed" if self.error else "finished",
+            "error": self.error or None,
+            "size": [self.size.width, self.size.height] if self.size is not None else None,
+            "notes": list(self.notes),
+            "stages": [stage_json(item) for item in self.stages],
+        }
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where and how results are written."""
+
+    folder: Path
+    overwrite: bool = False
+    stages: bool = False
+
+
+@dataclass(eq=False)
+class _Loaded:
+    source: Path
+    picture: LoadedPicture
+    mask: Mask | None
+
+
+def pictures_in(inputs: Sequence[Path]) -> list[Path]:
+    """The files named, and for a folder the pictures directly in it, by name."""
+    files: list[Path] = []
+    for item in inputs:
+        if item.is_dir():
+            files += sorted(file for file in item.iterdir() if file.suffix.lower() in EXTENSIONS)
+        else:
+            files.append(item)
+    return files
+
+
+def finish_files(
+    sources: Sequence[Path],
+    pipeline: Pipeline,
+    host: Host,
+    recipe: Recipe,
+    base: Base,
+    saving: Saving,
+    mask: Path | None,
+) -> Iterator[FileReport]:
+    """Finish files in chunks; a report for each, as soon as its chunk is through, in the order of `sources`."""
+    taken: set[Path] = set()
+    for chunk in _chunks(sources, mask):
+        loaded = [item for item in chunk if isinstance(item, _Loaded)]
+        works = [Work(item.picture.pixels, base, item.mask) for item in loaded]
+        results = dict(zip(map(id, loaded), pipeline.run(works)))
+        for item in chunk:
+            if isinstance(item, FileReport):
+                yield item
+            else:
+                yield _saved(item, results[id(item)], host, recipe, base, saving, taken)
+
+
+def stage_json(item: StageReport) -> dict[str, Any]:
+    """One stage's report as JSON data."""
+    return {
+        "stage": item.stage,
+        "status": item.status,
+        "reason": item.reason,
+        "seconds": round(item.seconds, 3),
+        "patches": item.cost.patches,
+        "host_calls": item.cost.host_calls,
+        "sampled_megapixel_steps": round(item.cost.megapixel_steps, 4),
+        "size": [item.size.width, item.size.height],
+        "notes": [*item.notes, *item.refusals],
+    }
+
+
+def _chunks(sources: Iterable[Path], mask: Path | None) -> Iterator[list[_Loaded | FileReport]]:
+    chunk: list[_Loaded | FileReport] = []
+    pictures = pixels = 0
+    for source in sources:
+        item = _load(source, mask)
+        area = size_of(item.picture.pixels).area if isinstance(item, _Loaded) else 0
+        if chunk and (pictures >= _CHUNK_PICTURES or pixels + area > _CHUNK_PIXELS):
+            yield chunk
+            chunk, pictures, pixels = [], 0, 0
+        chunk.append(item)
+        pictures, pixels = pictures + 1, pixels + area
+    if chunk:
+        yield chunk
+
+
+def _load(source: Path, mask: Path | None) -> _Loaded | FileReport:
+    try:
+        picture = load_picture(source)
+        size = size_of(picture.pixels)
+        marked = None if mask is None else load_mask(mask, (size.width, size.height))
+    except PictureError as error:
+        return FileReport(source, None, str(error))
+    return _Loaded(source, picture, marked)
+
+
+def _saved(
+    item: _Loaded, done: Finished, host: Host, recipe: Recipe, base: Base, saving: Saving, taken: set[Path]
+) -> FileReport:
+    picture = item.picture
+    alpha = None if picture.alpha is None else _alpha_of(picture.alpha, done, recipe)
+    path = _free_path(saving, item.source, taken)
+    try:
+        save_png(path, done.pixels, alpha, _texts(picture, done, host, recipe, base))
+        for name, pixels in done.stages.items():
+            number = NAMES.index(name) + 1
+            save_png(saving.folder / "stages" / path.stem / f"{number}-{name}.png", pixels)
+    except OSError as error:
+        return FileReport(item.source, None, f"{path}: cannot be written ({error.strerror or error}).")
+    return FileReport(item.source, path, done.error, size_of(done.pixels), tuple(done.reports), picture.notes)
+
+
+def _free_path(saving: Saving, source: Path, taken: set[Path]) -> Path:
+    """The result's file: never an input's, never one of this run, and no file that exists unless that was asked for."""
+    number, path = 1, saving.folder / f"{source.stem}.png"
+    while path in taken or (path.exists() and (not saving.overwrite or path.samefile(source))):
+        number += 1
+        path = saving.folder / f"{source.stem}-{number}.png"
+    taken.add(path)
+    return path
+
+
+def _texts(picture: LoadedPicture, done: Finished, host: Host, recipe: Recipe, base: Base) -> dict[str, str]:
+    told = {
+        "version": __version__,
+        "engine": host.capabilities.engine,
+        "seed": base.seed,
+        "recipe": write_recipe(recipe),
+        "stages": {item.stage: item.status for item in done.reports},
+    }
+    if done.error:
+        told["error"] = done.error
+    texts = {"finisher": json.dumps(told, ensure_ascii=False)}
+    if picture.infotext:
+        texts["parameters"] = picture.infotext
+    return texts
+
+
+def _alpha_of(alpha: Mask, done: Finished, recipe: Recipe) -> Mask:
+    """The transparency at the finished size; where the picture was extended it goes on as a mirror image."""
+    extended = next((item for item in done.reports if item.stage == "extend"), None)
+    if extended is not None and extended.status in ("ran", "reused"):
+        sides = recipe["extend"]
+        box = Box(-sides.left, -sides.top, alpha.shape[1] + sides.right, alpha.shape[0] + sides.bottom)
+        alpha = cut(alpha, box)
+    return np.clip(resize(alpha, size_of(done.pixels)), 0.0, 1.0)

@@ -1,0 +1,1 @@
+"""The port, and the engines that implement it."""

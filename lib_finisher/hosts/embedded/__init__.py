@@ -1,0 +1,1 @@
+"""A small real diffusion engine in pixel space, with nothing to download."""

@@ -1,0 +1,168 @@
+"""The port: all that Finisher asks of an engine, and what an engine declares about itself.
+
+The core knows nothing else of a host. A front picks an engine and hands it in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+
+class HostError(RuntimeError):
+    """The engine could not do what was asked. The message says why and what to do next."""
+
+
+class OutOfMemory(HostError):
+    """The device had too little memory for this batch; a smaller one may fit."""
+
+
+class Interrupted(Exception):
+    """The user pressed Interrupt. Nothing of the running batch is to be used."""
+
+
+class Skipped(Exception):
+    """The user pressed Skip. The running stage is to be left out."""
+
+
+class Watch(Protocol):
+    """What an engine calls while it works."""
+
+    def step(self, number: int, total: int) -> None:
+        """After each sampler step, counted from 1. Raises Interrupted or Skipped when the user said so."""
+
+
+class NoiseSource(Protocol):
+    """The noise of one element of a batch, cut from the field that belongs to its picture and stage."""
+
+    def draw(self, index: int, channels: int, height: int, width: int, scale: int) -> Array:
+        """The `index`-th noise map, shape (channels, height, width), standard normal; a fresh copy at every call.
+
+        `scale` is how many picture pixels one cell of the map stands for on each axis (8 for most VAEs, 1 in pixels).
+        """
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a batch is sampled. Empty texts and zeros mean what the base picture used."""
+
+    denoising_strength: float
+    steps: int
+    cfg_scale: float = 0.0
+    sampler: str = ""
+    scheduler: str = ""
+    checkpoint: str = ""
+    vae: str = ""
+    clip_skip: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Element:
+    """One crop of a batch: `pixels` (height, width, 3), 0..1; `mask` (height, width), 0..1, or None for everywhere."""
+
+    pixels: Array
+    mask: Array | None
+    prompt: str
+    negative_prompt: str
+    seed: int
+    noise: NoiseSource
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Crops of one size, sampled together with the same settings."""
+
+    sampling: Sampling
+    elements: tuple[Element, ...]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do. Sizes in pixels.
+
+    `noise_samplers` are the samplers whose every random draw comes from the noise source; a result drawn with another
+    sampler may depend on the batch and may show seams. `batch_pixels` is how much may be tried in one batch before
+    anything is known about this device.
+    """
+
+    engine: str
+    batch_pixels: int
+    most_elements: int
+    canvas_multiple: int
+    smallest_side: int
+    samplers: tuple[str, ...]
+    schedulers: tuple[str, ...]
+    noise_samplers: frozenset[str]
+    per_element_masks: bool
+    noise_field: bool
+    prompts: bool
+    checkpoint_swap: bool
+    control_hints: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The checkpoint that runs: its name, its family's id and the side of the square it was trained on, in pixels."""
+
+    name: str
+    family: str
+    native_side: int
+
+
+@dataclass(frozen=True)
+class UpscalerFacts:
+    """An upscaler the engine has: `scale` is what the model does by itself; `identity` changes when its file does."""
+
+    name: str
+    scale: int
+    identity: str
+
+
+class Host(Protocol):
+    """An engine."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine can do."""
+
+    @property
+    def identity(self) -> str:
+        """A short text that changes whenever the same request could give another result."""
+
+    def model(self, checkpoint: str = "") -> ModelFacts:
+        """The named checkpoint, or the current one. Raises HostError where there is none of that name."""
+
+    def sampled_steps(self, sampling: Sampling) -> int:
+        """How often the model is evaluated for each element of such a batch."""
+
+    def redraw(self, batch: Batch, watch: Watch) -> list[Array]:
+        """The crops, redrawn, in the same order and size.
+
+        Raises OutOfMemory, HostError, and what `watch` raises; after any of these no result counts.
+        """
+
+    def upscalers(self) -> tuple[UpscalerFacts, ...]:
+        """The upscaler models at hand, without loading one."""
+
+    def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
+        """`pixels` enlarged by the model's own scale. Raises like `redraw`."""
+
+    def free_memory(self) -> None:
+        """Give back whatever device memory is only cached."""
+
+
+def describe(capabilities: Capabilities) -> dict[str, Any]:
+    """The capabilities as JSON data, for reports."""
+    return {
+        "engine": capabilities.engine,
+        "samplers": list(capabilities.samplers),
+        "noise_field": capabilities.noise_field,
+        "per_element_masks": capabilities.per_element_masks,
+        "prompts": capabilities.prompts,
+        "checkpoint_swap": capabilities.checkpoint_swap,
+    }

@@ -1,0 +1,165 @@
+"""Reading any picture people have, and writing finished ones."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
+
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
+_MOST_PIXELS = 16384 * 16384
+
+
+class PictureError(ValueError):
+    """A file that is not a picture that can be finished. The message names the file and says what is wrong."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPicture:
+    """A picture as read: upright, sRGB. `alpha` (height, width), 0..1, or None; `infotext` is the base's, if any."""
+
+    pixels: Pixels
+    alpha: Mask | None = None
+    infotext: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+def load_picture(path: Path) -> LoadedPicture:
+    """Read a picture of any common kind. Raises PictureError."""
+    data = _bytes_of(path)
+    notes: list[str] = []
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns of a huge picture; the size is judged here, by our own limit.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > _MOST_PIXELS:
+                    raise PictureError(f"{path}: {image.width} × {image.height} pixels are too many.")
+                frames = getattr(image, "n_frames", 1)
+                if frames > 1:
+                    notes.append(f"an animation: the first of {frames} frames was finished")
+                image.load()
+                return _from_image(image, data, notes)
+    except UnidentifiedImageError:
+        raise PictureError(f"{path}: not a picture that can be read; its contents are of no known format.") from None
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"{path}: {error}") from error
+    except (OSError, SyntaxError, EOFError, ValueError) as error:
+        if isinstance(error, PictureError):
+            raise
+        raise PictureError(f"{path}: the picture is damaged or cut short ({error}).") from error
+
+
+def load_mask(path: Path, size: tuple[int, int]) -> Mask:
+    """A mask file as (height, width) of `size` (width, height), 0..1, white meaning repair. Raises PictureError."""
+    loaded = load_picture(path)
+    mask = loaded.pixels.mean(axis=-1) if loaded.alpha is None else loaded.pixels.mean(axis=-1) * loaded.alpha
+    if (mask.shape[1], mask.shape[0]) != size:
+        raise PictureError(f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]}, the picture {size[0]}×{size[1]}.")
+    return np.asarray(mask, dtype=np.float32)
+
+
+def save_png(path: Path, pixels: Pixels, alpha: Mask | None = None, texts: dict[str, str] | None = None) -> None:
+    """Write an 8-bit PNG with text chunks, whole or not at all. Raises OSError."""
+    channels: npt.NDArray[np.uint8] = to_uint8(pixels)
+    if alpha is not None:
+        channels = np.dstack([channels, to_uint8(alpha)])
+    info = PngImagePlugin.PngInfo()
+    for key, text in (texts or {}).items():
+        info.add_itxt(key, text) if not text.isascii() else info.add_text(key, text)
+    buffer = io.BytesIO()
+    Image.fromarray(channels).save(buffer, "PNG", pnginfo=info, compress_level=4)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(buffer.getvalue())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise PictureError(f"{path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise PictureError(f"{path}: this is a folder, not a picture.") from None
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    if not data:
+        raise PictureError(f"{path}: the file is empty (0 bytes).")
+    return data
+
+
+def _from_image(image: Image.Image, data: bytes, notes: list[str]) -> LoadedPicture:
+    infotext = _infotext(image)
+    deep = _sixteen_bit(image, data)
+    upright = ImageOps.exif_transpose(image)
+    if deep is not None:
+        pixels, alpha = deep
+        return LoadedPicture(pixels, alpha, infotext, tuple(notes))
+    upright = _to_srgb(upright, notes)
+    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+        array = np.asarray(upright.convert("RGBA"), dtype=np.float32) / np.float32(255.0)
+        alpha_plane = np.ascontiguousarray(array[..., 3])
+        return LoadedPicture(np.ascontiguousarray(array[..., :3]), alpha_plane, infotext, tuple(notes))
+    array = np.asarray(upright.convert("RGB"), dtype=np.float32) / np.float32(255.0)
+    return LoadedPicture(array, None, infotext, tuple(notes))
+
+
+def _sixteen_bit(image: Image.Image, data: bytes) -> tuple[Pixels, Mask | None] | None:
+    """The full depth of a 16-bit PNG or TIFF, which Pillow cuts to 8 bits; None for any other picture."""
+    if image.format not in ("PNG", "TIFF") or image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        return None
+    decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16:
+        return None
+    values = np.asarray(decoded, dtype=np.float32) / np.float32(65535.0)
+    if values.ndim == 2:
+        return np.repeat(values[..., None], 3, axis=2), None
+    alpha = np.ascontiguousarray(values[..., 3]) if values.shape[2] == 4 else None
+    return np.ascontiguousarray(values[..., 2::-1]), alpha
+
+
+def _to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
+    """Converted by the embedded colour profile, where there is one that means something else than sRGB."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "CMYK", "L"):
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).lower():
+            return image
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        notes.append(f"the colour profile could not be used ({error})")
+        return image
+    notes.append("converted to sRGB by the embedded colour profile")
+    return converted if converted is not None else image
+
+
+def _infotext(image: Image.Image) -> str:
+    text = image.info.get("parameters", "")
+    if not text and (comment := image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)):
+        text = _user_comment(comment)
+    return text if isinstance(text, str) else ""
+
+
+def _user_comment(comment: Any) -> str:
+    """The web UIs write the infotext of JPEG and WebP as EXIF UserComment in UTF-16, with an 8-byte prefix."""
+    if isinstance(comment, str):
+        return comment
+    raw = bytes(comment)
+    encoding = "utf-16-be" if raw.startswith(b"UNICODE") else "utf-8"
+    return raw[8:].decode(encoding, errors="replace").strip("\0")

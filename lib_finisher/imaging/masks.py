@@ -1,0 +1,57 @@
+"""Float masks: ramps, feathered shapes and the dilation that goes before them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from lib_finisher.imaging.arrays import Mask
+
+
+def smoothstep(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """3t² - 2t³ of `values` clipped to 0..1; smoothstep(t) + smoothstep(1 - t) = 1."""
+    t = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def rounded_box(height: int, width: int, inset: tuple[int, int, int, int], feather: float) -> Mask:
+    """A feathered rectangle in an array of (height, width).
+
+    `inset` is (left, top, right, bottom): how far the full-strength rectangle stays from each edge, in pixels.
+    The mask falls from 1 to 0 over `feather` pixels outside that rectangle, evenly around its corners.
+    """
+    left, top, right, bottom = inset
+    y = np.arange(height, dtype=np.float64)
+    x = np.arange(width, dtype=np.float64)
+    outside_y = np.maximum(np.maximum(top - y, y - (height - 1 - bottom)), 0.0)
+    outside_x = np.maximum(np.maximum(left - x, x - (width - 1 - right)), 0.0)
+    distance = np.hypot(outside_y[:, None], outside_x[None, :])
+    return smoothstep(1.0 - distance / max(feather, 1e-6)).astype(np.float32)
+
+
+def ellipse(height: int, width: int, centre: tuple[float, float], radii: tuple[float, float], feather: float) -> Mask:
+    """A feathered ellipse: 1 inside, falling to 0 over about `feather` pixels outside it.
+
+    `centre` and `radii` are (x, y) in pixels.
+    """
+    y = (np.arange(height, dtype=np.float64) - centre[1]) / max(radii[1], 1e-6)
+    x = (np.arange(width, dtype=np.float64) - centre[0]) / max(radii[0], 1e-6)
+    distance = (np.hypot(y[:, None], x[None, :]) - 1.0) * min(radii)
+    return smoothstep(1.0 - distance / max(feather, 1e-6)).astype(np.float32)
+
+
+def feathered(mask: npt.NDArray[Any], grow: int, feather: float) -> Mask:
+    """Grow a mask by `grow` pixels (shrink when negative), then blur its edge over about `feather` pixels."""
+    result = np.clip(mask, 0.0, 1.0).astype(np.float32)
+    if grow:
+        side = 2 * abs(grow) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        result = np.asarray((cv2.dilate if grow > 0 else cv2.erode)(result, kernel), dtype=np.float32)
+    if feather > 0:
+        result = np.asarray(
+            cv2.GaussianBlur(result, (0, 0), feather / 2.0, borderType=cv2.BORDER_REPLICATE), dtype=np.float32
+        )
+    return np.clip(result, 0.0, 1.0)

@@ -1,0 +1,276 @@
+"""Runs a recipe over one or many pictures, stage by stage: reuse of stored results, events, interruption.
+
+Stage-major: a stage works on all pictures of a chunk before the next begins, so that a checkpoint is swapped twice a
+chunk and patches of all its pictures share batches.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lib_finisher.controls import write
+from lib_finisher.detect.detection import DetectorError
+from lib_finisher.events import Control, Listener, Meter, StageFinished, StageStarted, ignore
+from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
+from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
+from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.plan.plan import make_plan
+from lib_finisher.recipe import Recipe
+from lib_finisher.redraw.act import redraw
+from lib_finisher.redraw.ladder import AreaBudget
+from lib_finisher.redraw.patch import Cost, Request
+from lib_finisher.stages.order import STAGES
+from lib_finisher.stages.stage import Base, Finder, Redraws, Stage, StageOutput, Tools, Work
+from lib_finisher.store.results import PatchStore, ResultStore, digest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What one stage did to one picture. `status` is "ran", "skipped", "reused" or "failed"."""
+
+    stage: str
+    label: str
+    status: str
+    reason: str
+    seconds: float = 0.0
+    cost: Cost = Cost()
+    size: Size = Size(1, 1)
+    notes: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class Finished:
+    """A picture after its run. `error` is empty when every stage did its part; `stages` holds pictures by name."""
+
+    pixels: Pixels
+    reports: list[StageReport] = field(default_factory=list)
+    stages: dict[str, Pixels] = field(default_factory=dict)
+    interrupted_in: str = ""
+
+    @property
+    def error(self) -> str:
+        """What went wrong, "" if nothing."""
+        failed = [f"{item.label.lower()} failed: {item.reason}" for item in self.reports if item.status == "failed"]
+        if self.interrupted_in:
+            failed.append(f"interrupted in {self.interrupted_in}; the last complete stage was kept")
+        return "; ".join(failed)
+
+
+class _InHand:
+    """One picture of the chunk, between and during stages."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = replace(work, pixels=from_uint16(to_uint16(work.pixels)))
+        self.done = Finished(self.work.pixels)
+        self.key = ""
+        self.running: Redraws | None = None
+        self.request: Request | None = None
+        self.seconds = 0.0
+
+
+class Pipeline:
+    """A recipe and all it needs to run. One object may run many chunks; it keeps what it learns about the device."""
+
+    def __init__(
+        self,
+        host: Host,
+        find: Finder,
+        recipe: Recipe,
+        store: ResultStore | None = None,
+        listener: Listener = ignore,
+        control: Control | None = None,
+        keep_stages: bool = False,
+    ) -> None:
+        self._host = host
+        self._find = find
+        self._recipe = recipe
+        self._store = store
+        self._listener = listener
+        self._control = control or Control()
+        self._keep_stages = keep_stages
+        self._budget = AreaBudget(host.capabilities)
+
+    def run(self, works: Sequence[Work]) -> list[Finished]:
+        """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
+        quiet = Meter(self._control, ignore, 0.0)
+        total = sum(self._expected(work, Tools(self._host, self._find, quiet)) for work in works)
+        meter = Meter(self._control, self._listener, total)
+        hands = [_InHand(work) for work in works]
+        for stage in STAGES:
+            _Turn(self, stage, hands, meter).run()
+        for hand in hands:
+            hand.done.pixels = hand.work.pixels
+        return [hand.done for hand in hands]
+
+    def _expected(self, work: Work, tools: Tools) -> float:
+        try:
+            return make_plan(work, self._recipe, tools).total.megapixel_steps
+        except (HostError, DetectorError) as error:
+            logger.warning("The cost cannot be estimated: %s", error)
+            return 0.0
+
+
+class _Turn:
+    """One stage's turn on the chunk."""
+
+    def __init__(self, pipeline: Pipeline, stage: Stage, hands: Sequence[_InHand], meter: Meter) -> None:
+        self.pipeline = pipeline
+        self.stage = stage
+        self.hands = hands
+        self.meter = meter
+        self.settings: Any = pipeline._recipe[stage.name]
+        self.tools = Tools(pipeline._host, pipeline._find, meter)
+        self.memory = PatchStore(pipeline._store) if pipeline._store is not None and stage.diffuses else None
+
+    def run(self) -> None:
+        waiting = [hand for hand in self.hands if not self.settled_without_work(hand)]
+        if waiting:
+            self.pipeline._listener(StageStarted(self.stage.name, self.stage.label, len(waiting)))
+        for hand in waiting:
+            hand.running = self.stage.run(hand.work, self.settings, self.tools)
+            self.advance(hand, None)
+        self.redraw_requests(waiting)
+        if self.memory is not None and not self.pipeline._control.interrupted:
+            self.memory.clear()
+        self.pipeline._control.stage_ends()
+
+    def settled_without_work(self, hand: _InHand) -> bool:
+        """Whether the stage is switched off, the run is interrupted, or its result is in the store."""
+        hand.seconds = 0.0
+        if not self.settings.enabled:
+            self.report(hand, StageOutput(hand.work.pixels, "skipped", "switched off"))
+            return True
+        if self.pipeline._control.interrupted:
+            hand.done.interrupted_in = hand.done.interrupted_in or self.stage.label.lower()
+            self.report(hand, StageOutput(hand.work.pixels, "skipped", "the run was interrupted"))
+            return True
+        began = time.perf_counter()
+        hand.key = self.key(hand.work)
+        found = self.pipeline._store.get(hand.key) if self.pipeline._store is not None else None
+        hand.seconds = time.perf_counter() - began
+        if found is None:
+            return False
+        array, note = found
+        output = StageOutput(from_uint16(array), "reused", str(note.get("reason", "")))
+        if note.get("mask") is not None and self.pipeline._store is not None:
+            stored = self.pipeline._store.get(note["mask"])
+            if stored is None:
+                return False
+            output.mask = np.asarray(stored[0], dtype=np.float32)
+        self.settle(hand, output)
+        return True
+
+    def redraw_requests(self, waiting: Sequence[_InHand]) -> None:
+        """Run what the pictures ask for, all of them together, until none asks any more."""
+        while asking := [hand for hand in waiting if hand.request is not None]:
+            requests = [hand.request for hand in asking if hand.request is not None]
+            began = time.perf_counter()
+            outcomes = redraw(requests, self.pipeline._host, self.pipeline._budget, self.meter, self.memory)
+            seconds = time.perf_counter() - began
+            work = sum(outcome.cost.megapixel_steps for outcome in outcomes)
+            for hand, outcome in zip(asking, outcomes):
+                share = outcome.cost.megapixel_steps / work if work > 0 else 1.0 / len(outcomes)
+                hand.seconds += seconds * share
+                self.advance(hand, outcome)
+
+    def advance(self, hand: _InHand, answer: Any) -> None:
+        """Let the stage go on with one picture, to its next request or to its end."""
+        assert hand.running is not None
+        hand.request = None
+        began = time.perf_counter()
+        try:
+            hand.request = hand.running.send(answer)
+        except StopIteration as stop:
+            hand.seconds += time.perf_counter() - began
+            self.finish(hand, stop.value)
+            return
+        except Interrupted:
+            self.finish(hand, StageOutput(hand.work.pixels, stopped="interrupted"))
+            return
+        except Skipped:
+            self.finish(hand, StageOutput(hand.work.pixels, stopped="skipped"))
+            return
+        except (HostError, DetectorError, MemoryError) as error:
+            self.finish(hand, StageOutput(hand.work.pixels, "failed", str(error) or "out of memory"))
+            return
+        # One picture's surprise must not end the run of the others; the log has the traceback.
+        except Exception as error:
+            logger.exception("The stage %s failed.", self.stage.name)
+            self.finish(hand, StageOutput(hand.work.pixels, "failed", f"{type(error).__name__}: {error}"))
+            return
+        hand.seconds += time.perf_counter() - began
+
+    def finish(self, hand: _InHand, output: StageOutput) -> None:
+        """Take over what the stage made, and store it when it is complete."""
+        if output.stopped == "interrupted":
+            hand.done.interrupted_in = self.stage.label.lower()
+            output.reason = output.reason or "stopped before it was complete"
+            if output.status == "ran":
+                output.status = "skipped" if output.pixels is hand.work.pixels else "ran"
+        elif output.stopped == "skipped":
+            output = replace_output(output, hand.work.pixels, "skipped", "skipped by the user")
+        elif output.status in ("ran", "skipped") and not output.refusals and self.pipeline._store is not None:
+            note: dict[str, Any] = {"reason": output.reason, "stage": self.stage.name}
+            if output.mask is not None:
+                note["mask"] = digest(hand.key, "mask")
+                self.pipeline._store.put(note["mask"], output.mask, {})
+            if output.status == "ran":
+                self.pipeline._store.put(hand.key, to_uint16(output.pixels), note)
+        self.settle(hand, output)
+
+    def settle(self, hand: _InHand, output: StageOutput) -> None:
+        """Report, and make the output the next stage's input."""
+        if output.status in ("ran", "reused"):
+            mask: Mask | None = hand.work.mask if output.mask is None else output.mask
+            pixels = output.pixels if output.status == "reused" else from_uint16(to_uint16(output.pixels))
+            if mask is not None and mask.shape != pixels.shape[:2]:
+                mask = None
+            hand.work = replace(hand.work, pixels=pixels, mask=mask)
+            if self.pipeline._keep_stages:
+                hand.done.stages[self.stage.name] = pixels
+        self.report(hand, output)
+
+    def report(self, hand: _InHand, output: StageOutput) -> None:
+        told = StageReport(
+            stage=self.stage.name,
+            label=self.stage.label,
+            status=output.status,
+            reason=output.reason,
+            seconds=hand.seconds,
+            cost=output.cost,
+            size=size_of(hand.work.pixels),
+            notes=tuple(output.notes),
+            refusals=tuple(f"{item.label}: {item.reason}" for item in output.refusals),
+        )
+        hand.done.reports.append(told)
+        number = next(index for index, item in enumerate(self.hands) if item is hand)
+        self.pipeline._listener(StageFinished(number, told.stage, told.status, told.reason, told.seconds))
+
+    def key(self, work: Work) -> str:
+        """The hash of all that the stage's result depends on."""
+        base = work.base if self.stage.diffuses else Base(seed=work.base.seed)
+        upscalers = [asdict(item) for item in self.pipeline._host.upscalers()] if self.stage.name == "upscale" else []
+        told = {
+            "stage": self.stage.name,
+            "version": self.stage.version,
+            "settings": write(self.settings),
+            "engine": self.pipeline._host.identity if self.stage.diffuses else "",
+            "base": asdict(base),
+            "upscalers": upscalers,
+        }
+        mask = work.mask if self.stage.name in ("repair", "extend") else None
+        return digest(told, to_uint16(work.pixels), *([] if mask is None else [mask]))
+
+
+def replace_output(output: StageOutput, pixels: Pixels, status: str, reason: str) -> StageOutput:
+    """The output of a stage that is left out after all: what it cost is kept, what it drew is not."""
+    return StageOutput(pixels, status, reason, cost=output.cost, notes=output.notes)

@@ -1,0 +1,64 @@
+"""Facts about a picture and a recipe, made into ordered steps with a reason and a cost each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lib_finisher.hosts.port import HostError
+from lib_finisher.imaging.geometry import Size
+from lib_finisher.recipe import Recipe
+from lib_finisher.stages.order import STAGES
+from lib_finisher.stages.stage import Estimate, Tools, Work
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a plan."""
+
+    stage: str
+    label: str
+    runs: bool
+    reason: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every stage in order, those that are left out too."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def size(self) -> Size:
+        """The finished size."""
+        return self.steps[-1].estimate.size
+
+    @property
+    def total(self) -> Estimate:
+        """What all stages together are expected to take."""
+        return Estimate(
+            self.size,
+            sum(step.estimate.patches for step in self.steps),
+            sum(step.estimate.host_calls for step in self.steps),
+            sum(step.estimate.megapixel_steps for step in self.steps),
+        )
+
+
+def make_plan(work: Work, recipe: Recipe, tools: Tools) -> Plan:
+    """The plan for one picture. Detectors look at the picture as it is now; no diffusion is run."""
+    steps, size = [], work.size
+    for stage in STAGES:
+        settings = recipe[stage.name]
+        if not settings.enabled:
+            steps.append(Step(stage.name, stage.label, False, "switched off", Estimate(size)))
+            continue
+        try:
+            estimate = stage.estimate(work, size, settings, tools)
+        except HostError as error:
+            steps.append(Step(stage.name, stage.label, False, str(error), Estimate(size)))
+            continue
+        idle = stage.diffuses and not estimate.patches and estimate.size == size
+        reason = "; ".join(estimate.notes) or ("nothing to do" if idle else "")
+        steps.append(Step(stage.name, stage.label, not idle, reason, estimate))
+        size = estimate.size
+    return Plan(tuple(steps))

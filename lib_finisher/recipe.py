@@ -1,0 +1,118 @@
+"""A recipe: the settings of every stage together, read from and written to JSON."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from lib_finisher.controls import SettingsError, controls_of, defaults, read, write
+from lib_finisher.stages.order import NAMES, STAGES
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of every stage, by the stage's name."""
+
+    stages: Mapping[str, Any]
+
+    def __getitem__(self, stage: str) -> Any:
+        return self.stages[stage]
+
+    def changed(self, stage: str, settings: Any) -> Recipe:
+        """The recipe with other settings for one stage."""
+        return replace(self, stages=MappingProxyType({**self.stages, stage: settings}))
+
+
+def default_recipe(family: str = "") -> Recipe:
+    """What a model family starts from."""
+    return Recipe(MappingProxyType({stage.name: defaults(stage.settings, family) for stage in STAGES}))
+
+
+def read_recipe(data: Any, family: str = "") -> Recipe:
+    """A recipe from JSON data; what it leaves out has the family's default.
+
+    Raises SettingsError with a line for every stage or control that is unknown or has a value that is not accepted.
+    """
+    if not isinstance(data, Mapping):
+        raise SettingsError([f"recipe: {type(data).__name__} is not accepted; it must be an object of stages."])
+    problems: list[str] = []
+    version = data.get("version", SCHEMA)
+    if version != SCHEMA:
+        problems.append(f"version: {version!r} is not accepted; this Finisher reads version {SCHEMA}.")
+    for key in data:
+        if key != "version" and key not in NAMES:
+            near = difflib.get_close_matches(str(key), NAMES, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            problems.append(f"{key}: there is no such stage.{hint} Stages: {', '.join(NAMES)}.")
+    stages: dict[str, Any] = {}
+    for stage in STAGES:
+        try:
+            stages[stage.name] = read(stage.settings, data.get(stage.name, {}), where=stage.name, family=family)
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return Recipe(MappingProxyType(stages))
+
+
+def write_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON data, every control named; `read_recipe` gives the same recipe back."""
+    return {"version": SCHEMA, **{name: write(recipe[name]) for name in NAMES}}
+
+
+def assign(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Recipe data with `stage.control=value` texts applied in turn.
+
+    The value is read as JSON and, where it is none, as a text. A control of a stage's passes is set in every pass, or
+    in the one that is numbered from 1: `detail.1.confidence=0.4`. Raises SettingsError for a text of another form;
+    whether control and value are accepted is `read_recipe`'s affair.
+    """
+    result = json.loads(json.dumps(dict(data)))
+    problems: list[str] = []
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        parts = [part for part in path.strip().split(".") if part != "passes"]
+        if not equals or len(parts) not in (2, 3) or not all(parts):
+            problems.append(f"{text!r}: expected stage.control=value, for example grade.contrast=0.2.")
+        elif not isinstance(result.setdefault(parts[0], {}), dict):
+            problems.append(f"{parts[0]}: the recipe file has no object there, so {path} cannot be set.")
+        else:
+            _assign(result, parts, _value(value.strip()), text, problems)
+    if problems:
+        raise SettingsError(problems)
+    return result
+
+
+def _assign(data: dict[str, Any], parts: list[str], value: Any, text: str, problems: list[str]) -> None:
+    settings, stage = data[parts[0]], next((stage for stage in STAGES if stage.name == parts[0]), None)
+    row = None if stage is None else next((row for row in controls_of(stage.settings) if row.kind == "passes"), None)
+    own = {item.name for item in controls_of(stage.settings)} if stage is not None else set()
+    if len(parts) == 2 and (row is None or row.item is None or parts[1] in own):
+        settings[parts[1]] = value
+        return
+    if row is None or row.item is None:
+        problems.append(f"{text!r}: the stage {parts[0]} has no passes.")
+        return
+    passes = settings.setdefault("passes", [write(item) for item in row.default])
+    if len(parts) == 2:
+        chosen = list(passes)
+    elif parts[1].isdigit() and 1 <= int(parts[1]) <= len(passes):
+        chosen = [passes[int(parts[1]) - 1]]
+    else:
+        problems.append(f"{text!r}: {parts[1]!r} is not the number of a pass; {parts[0]} has 1 to {len(passes)}.")
+        return
+    for item in chosen:
+        item[parts[-1]] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,266 @@
+"""The redraw act: every patch of every request, in rounds and batches, through the engine and back into its picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from typing import Protocol
+
+import numpy as np
+
+from lib_finisher.hosts.port import Batch, Element, Host, HostError, Interrupted, OutOfMemory, Sampling, Skipped
+from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.colour import lock_low_frequencies, match_ring
+from lib_finisher.imaging.geometry import Size, cut, paste_region, size_of
+from lib_finisher.imaging.resize import resize
+from lib_finisher.redraw.batches import even_chunks, rounds
+from lib_finisher.redraw.gates import broken
+from lib_finisher.redraw.ladder import AreaBudget, smaller
+from lib_finisher.redraw.patch import ColourLock, Cost, Outcome, Patch, Refusal, Request
+
+
+class Watcher(Protocol):
+    """What the act tells of its progress, and where it learns that it is to stop."""
+
+    def check(self) -> None:
+        """Raises Interrupted or Skipped when the user said so."""
+
+    def advance(self, megapixel_steps: float) -> None:
+        """That much more has been sampled."""
+
+
+class PatchMemory(Protocol):
+    """Where finished patches of an unfinished picture are kept, so that a later run takes them up."""
+
+    def recall(self, key: str) -> Pixels | None:
+        """The finished patch of that key, or None."""
+
+    def keep(self, key: str, pixels: Pixels) -> None:
+        """Store a finished patch."""
+
+
+def redraw(
+    requests: Sequence[Request],
+    host: Host,
+    budget: AreaBudget,
+    watcher: Watcher,
+    memory: PatchMemory | None = None,
+) -> list[Outcome]:
+    """Redraw the patches of all requests; one outcome a request, in order.
+
+    Patches of different pictures that have one canvas and the same settings share batches. Never raises for a patch
+    that fails, for too little memory or for an interruption: the outcome says so, and old pixels stay.
+    """
+    outcomes = [Outcome(request.picture.copy()) for request in requests]
+    run = _Run(requests, outcomes, host, budget, watcher, memory)
+    try:
+        run.all_rounds()
+    except Interrupted:
+        run.stop("interrupted")
+    except Skipped:
+        run.stop("skipped")
+    return outcomes
+
+
+class _Job:
+    """A patch, the request it came from, and the picture that its crop is cut from."""
+
+    def __init__(self, request: int, patch: Patch, source: Pixels) -> None:
+        self.request = request
+        self.patch = patch
+        self.source = source
+
+
+class _BatchWatch:
+    """Turns the engine's steps into progress, and asks after each whether to go on."""
+
+    def __init__(self, watcher: Watcher, megapixels: float) -> None:
+        self._watcher = watcher
+        self._megapixels = megapixels
+
+    def step(self, number: int, total: int) -> None:
+        self._watcher.advance(self._megapixels)
+        self._watcher.check()
+
+
+class _Run:
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        outcomes: list[Outcome],
+        host: Host,
+        budget: AreaBudget,
+        watcher: Watcher,
+        memory: PatchMemory | None,
+    ) -> None:
+        self.requests = requests
+        self.outcomes = outcomes
+        self.host = host
+        self.budget = budget
+        self.watcher = watcher
+        self.memory = memory
+
+    def all_rounds(self) -> None:
+        plans = [rounds(request.patches, request.together) for request in self.requests]
+        for number in range(max((len(plan) for plan in plans), default=0)):
+            jobs = []
+            for index, plan in enumerate(plans):
+                if number < len(plan):
+                    # A round cuts every crop from the picture as the last round left it.
+                    source = self.outcomes[index].picture
+                    self.outcomes[index].picture = source.copy()
+                    jobs += [_Job(index, self.requests[index].patches[i], source) for i in plan[number]]
+            self.one_round(jobs)
+
+    def one_round(self, jobs: list[_Job]) -> None:
+        groups: dict[tuple[Size, Sampling], list[_Job]] = {}
+        for job in jobs:
+            groups.setdefault((job.patch.canvas, self.sampling(job)), []).append(job)
+        for (canvas, sampling), members in groups.items():
+            waiting = members
+            while waiting:
+                count = self.budget.elements(canvas)
+                first = [waiting[i] for i in even_chunks(range(len(waiting)), count)[0]]
+                waiting = waiting[len(first) :]
+                self.one_batch(first, canvas, sampling)
+
+    def one_batch(self, jobs: list[_Job], canvas: Size, sampling: Sampling) -> None:
+        self.watcher.check()
+        if self.budget.too_large(canvas):
+            for job in jobs:
+                self.one_smaller(job, sampling, "it did not fit before")
+            return
+        elements = [self.element(job) for job in jobs]
+        keys = [self.key(element, job, sampling) for element, job in zip(elements, jobs)]
+        fresh: list[int] = []
+        for index, (job, key) in enumerate(zip(jobs, keys)):
+            found = self.memory.recall(key) if self.memory is not None else None
+            if found is None or size_of(found) != canvas:
+                fresh.append(index)
+            else:
+                self.outcomes[job.request].recalled += 1
+                self.accept(job, elements[index], found)
+        if fresh:
+            self.sample([jobs[i] for i in fresh], [elements[i] for i in fresh], [keys[i] for i in fresh], sampling)
+
+    def sample(self, jobs: list[_Job], elements: list[Element], keys: list[str], sampling: Sampling) -> None:
+        canvas = jobs[0].patch.canvas
+        watch = _BatchWatch(self.watcher, canvas.megapixels * len(jobs))
+        try:
+            results = self.host.redraw(Batch(sampling, tuple(elements)), watch)
+        except OutOfMemory as error:
+            self.make_room(jobs, canvas, sampling, error)
+            return
+        except HostError as error:
+            if len(jobs) > 1:
+                for job, element, key in zip(jobs, elements, keys):
+                    self.sample([job], [element], [key], sampling)
+            else:
+                self.refuse(jobs[0], str(error))
+            return
+        each = canvas.megapixels * self.host.sampled_steps(sampling)
+        for request in {job.request for job in jobs}:
+            mine = sum(job.request == request for job in jobs)
+            self.outcomes[request].cost += Cost(mine, 1, mine * each)
+        for job, element, key, result in zip(jobs, elements, keys, results):
+            if self.memory is not None and not broken(element.pixels, result):
+                self.memory.keep(key, result)
+            self.accept(job, element, result)
+
+    def make_room(self, jobs: list[_Job], canvas: Size, sampling: Sampling, error: OutOfMemory) -> None:
+        self.host.free_memory()
+        self.budget.failed(canvas, len(jobs))
+        if len(jobs) > 1:
+            self.note(jobs, f"out of memory with {len(jobs)} crops of {canvas} at once: went on with fewer")
+            for chunk in even_chunks(range(len(jobs)), self.budget.elements(canvas)):
+                self.one_batch([jobs[i] for i in chunk], canvas, sampling)
+            return
+        self.one_smaller(jobs[0], sampling, str(error))
+
+    def one_smaller(self, job: _Job, sampling: Sampling, why: str) -> None:
+        canvas = job.patch.canvas
+        pieces = smaller(job.patch, self.host.capabilities)
+        if not pieces:
+            self.refuse(job, f"out of memory even at {canvas}, the smallest size that could be tried ({why})")
+            return
+        self.note([job], f"out of memory at {canvas}: went on with {pieces[0].canvas}")
+        for piece in pieces:
+            self.one_batch([_Job(job.request, piece, job.source)], piece.canvas, sampling)
+
+    def accept(self, job: _Job, element: Element, result: Pixels) -> None:
+        request, patch = self.requests[job.request], job.patch
+        reason = broken(element.pixels, result)
+        if reason:
+            self.refuse(job, reason)
+            return
+        locked = _locked(result, element, patch, request.colour_lock)
+        before = cut(job.source, patch.box)
+        change = _change(locked, element.pixels, before, patch)
+        change *= patch.weight()[..., None]
+        if request.gate is not None:
+            reason = request.gate(patch, before, before + change)
+            if reason:
+                self.refuse(job, reason)
+                return
+        picture = self.outcomes[job.request].picture
+        region = paste_region(size_of(picture), patch.box)
+        if region is not None:
+            picture[region[0]] += change[region[1]]
+        self.outcomes[job.request].accepted += 1
+
+    def element(self, job: _Job) -> Element:
+        request, patch = self.requests[job.request], job.patch
+        mask = patch.mask
+        if mask is not None and not patch.unscaled:
+            mask = np.clip(resize(mask, patch.canvas, "bilinear"), 0.0, 1.0)
+        return Element(
+            pixels=np.clip(resize(cut(job.source, patch.box), patch.canvas), 0.0, 1.0),
+            mask=mask,
+            prompt=patch.prompt,
+            negative_prompt=patch.negative_prompt,
+            seed=patch.seed,
+            noise=patch.noise(request.noise_field),
+        )
+
+    def sampling(self, job: _Job) -> Sampling:
+        return replace(self.requests[job.request].sampling, denoising_strength=job.patch.denoising_strength)
+
+    def key(self, element: Element, job: _Job, sampling: Sampling) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(np.ascontiguousarray(element.pixels).tobytes())
+        digest.update(b"" if element.mask is None else np.ascontiguousarray(element.mask).tobytes())
+        told = (element.prompt, element.negative_prompt, element.seed, repr(element.noise), self.host.identity)
+        digest.update(repr((astuple(sampling), told)).encode())
+        return digest.hexdigest()
+
+    def refuse(self, job: _Job, reason: str) -> None:
+        self.outcomes[job.request].refusals.append(Refusal(job.patch.label, reason))
+
+    def note(self, jobs: list[_Job], text: str) -> None:
+        for request in {job.request for job in jobs}:
+            self.outcomes[request].notes.append(text)
+
+    def stop(self, why: str) -> None:
+        for outcome in self.outcomes:
+            outcome.stopped = why
+
+
+def _locked(result: Pixels, element: Element, patch: Patch, lock: ColourLock) -> Pixels:
+    if lock.kind == "tile":
+        return lock_low_frequencies(result, element.pixels, lock.strength)
+    if lock.kind == "ring":
+        weight = np.asarray(patch.weight())
+        if patch.mask is not None:
+            weight = np.maximum(weight, patch.mask)
+        return match_ring(result, element.pixels, resize(weight, patch.canvas, "bilinear"), lock.strength)
+    return result
+
+
+def _change(result: Pixels, sampled: Pixels, before: Pixels, patch: Patch) -> Pixels:
+    """What the redraw changes in the box. An enlarged crop brings back its change, so resampling loses nothing."""
+    if patch.unscaled:
+        return result - before
+    if patch.canvas.area >= patch.box.area:
+        return resize(result - sampled, patch.box.size)
+    return resize(result, patch.box.size) - before

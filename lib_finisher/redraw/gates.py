@@ -1,0 +1,22 @@
+"""The gate that every redraw passes, whatever else a stage hands in: it must be a picture at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lib_finisher.imaging.arrays import Pixels
+
+_BLACK = 2.0 / 255.0
+_FLAT = 1.0 / 255.0
+_LIVELY = 6.0 / 255.0
+
+
+def broken(before: Pixels, after: Pixels) -> str:
+    """Why `after` cannot be a redraw of `before`: NaN, black or flat where the picture was not; "" when it can."""
+    if not bool(np.isfinite(after).all()):
+        return "the engine returned values that are not numbers (NaN)"
+    if float(after.max()) < _BLACK <= float(before.max()):
+        return "the engine returned a black picture"
+    if float(after.std()) < _FLAT and float(before.std()) > _LIVELY:
+        return "the engine returned a flat picture"
+    return ""

@@ -1,0 +1,126 @@
+"""A patch, and a picture's request to have some redrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lib_finisher.hosts.port import Sampling
+from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.geometry import Box, Size
+from lib_finisher.redraw.noise import FieldCrop, NoiseField
+
+Weight = Callable[[], Mask]
+"""Makes the array (box height, box width), 0..1, that says how much of the redraw lands in the picture."""
+
+NO_LOCK = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A box of the picture and how it is to be redrawn.
+
+    `canvas` is the size at which it is sampled; `mask` (box height, box width) limits where the sampler may change
+    anything, None meaning everywhere. `about` is the region that it was made for, which a gate may want to know.
+    Where canvas and box have one size, the noise is cut from the picture's field.
+    """
+
+    box: Box
+    canvas: Size
+    weight: Weight
+    denoising_strength: float
+    mask: Mask | None = None
+    prompt: str = ""
+    negative_prompt: str = ""
+    seed: int = 0
+    label: str = ""
+    about: Box | None = None
+
+    @property
+    def unscaled(self) -> bool:
+        """Whether it is sampled at the picture's own resolution."""
+        return self.canvas == self.box.size
+
+    def noise(self, noise_field: NoiseField) -> FieldCrop:
+        """The patch's part of the field, or a field of its own where it is sampled at another scale."""
+        if self.unscaled:
+            return FieldCrop(noise_field, self.box.top, self.box.left)
+        salt = f"{noise_field.salt}/{self.box.left},{self.box.top},{self.canvas}"
+        return FieldCrop(NoiseField(self.seed, salt))
+
+
+@dataclass(frozen=True)
+class ColourLock:
+    """How the colours of a redraw are held to what was there: "tile" by its low frequencies, "ring" by what surrounds
+    the mask, "off" not at all. `strength` is 0..1."""
+
+    kind: str = "off"
+    strength: float = 1.0
+
+
+Gate = Callable[[Patch, Pixels, Pixels], str]
+"""Given a patch and its box before and after, why the redraw is refused; an empty text accepts it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Patches of one picture that are to be redrawn.
+
+    `together` says that overlapping patches form one layout whose weights sum to one (tiles); otherwise patches that
+    overlap are redrawn one after the other, each on what the earlier ones left.
+    """
+
+    picture: Pixels
+    patches: tuple[Patch, ...]
+    sampling: Sampling
+    noise_field: NoiseField
+    colour_lock: ColourLock = ColourLock()
+    gate: Gate | None = None
+    together: bool = False
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A redraw that was not used, and why."""
+
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a redraw took: patches sampled, calls of the engine, and megapixels times model evaluations."""
+
+    patches: int = 0
+    host_calls: int = 0
+    megapixel_steps: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.patches + other.patches,
+            self.host_calls + other.host_calls,
+            self.megapixel_steps + other.megapixel_steps,
+        )
+
+
+@dataclass(eq=False)
+class Outcome:
+    """What became of a request: the picture with every accepted redraw, and what it took.
+
+    `stopped` is "", "interrupted" or "skipped"; then the picture holds the patches finished before.
+    """
+
+    picture: Pixels
+    cost: Cost = Cost()
+    accepted: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    recalled: int = 0
+    stopped: str = ""
+
+
+def everywhere(size: Size) -> Weight:
+    """The weight 1 over a whole box."""
+    return lambda: np.ones((size.height, size.width), dtype=np.float32)

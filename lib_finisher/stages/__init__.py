@@ -1,0 +1,1 @@
+"""The stages: what each is set by, and how it chooses patches or maps pixels."""

@@ -1,0 +1,76 @@
+"""The settings that every diffusing stage shares, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lib_finisher.controls import control
+from lib_finisher.hosts.port import Host, Sampling
+from lib_finisher.imaging.geometry import Size
+from lib_finisher.redraw.patch import Patch
+from lib_finisher.stages.stage import Base, Estimate, calls_for
+
+MOST_STEPS = 150
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """How a stage samples. Zeros and empty texts stand for what the base picture used."""
+
+    denoising_strength: float = control(
+        0.3,
+        label="Denoising strength",
+        help="How much is redrawn: 0 leaves the picture as it is, 1 replaces it.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.01,
+    )
+    steps: int = control(
+        0, label="Steps", help="Sampling steps; 0 uses the base's.", minimum=0, maximum=MOST_STEPS, step=1
+    )
+    cfg_scale: float = control(
+        0.0, label="CFG scale", help="How closely the prompt is followed; 0 uses the base's.",
+        minimum=0.0, maximum=30.0, step=0.5,
+    )  # fmt: skip
+    sampler: str = control("", label="Sampler", help="Empty uses the base's.")
+    scheduler: str = control("", label="Scheduler", help="Empty uses the base's.")
+    checkpoint: str = control("", label="Checkpoint", help="Another checkpoint for this; empty uses the base's.")
+    vae: str = control("", label="VAE", help="Another VAE for this; empty uses the base's.")
+    prompt: str = control("", label="Prompt", help="Empty uses the base's; [PROMPT] stands for it.", xyz=True)
+    negative_prompt: str = control("", label="Negative prompt", help="Empty uses the base's; [PROMPT] stands for it.")
+
+
+def sampling_of(settings: Diffusion, base: Base) -> Sampling:
+    """The sampling that a stage's settings ask for, the base's values filled in."""
+    return Sampling(
+        denoising_strength=settings.denoising_strength,
+        steps=settings.steps or base.steps,
+        cfg_scale=settings.cfg_scale or base.cfg_scale,
+        sampler=settings.sampler or base.sampler,
+        scheduler=settings.scheduler or base.scheduler,
+        checkpoint=settings.checkpoint,
+        vae=settings.vae,
+    )
+
+
+def prompts_of(settings: Diffusion, base: Base) -> tuple[str, str]:
+    """(prompt, negative prompt) of a stage, the base's filled in."""
+    return (
+        _filled(settings.prompt, base.prompt),
+        _filled(settings.negative_prompt, base.negative_prompt),
+    )
+
+
+def estimated(size: Size, patches: Sequence[Patch], sampling: Sampling, host: Host) -> Estimate:
+    """The estimate for patches that are already chosen, leaving a picture of `size`."""
+    canvases = [patch.canvas for patch in patches]
+    steps = sum(
+        patch.canvas.megapixels * host.sampled_steps(replace(sampling, denoising_strength=patch.denoising_strength))
+        for patch in patches
+    )
+    return Estimate(size, len(canvases), calls_for(canvases, host), steps)
+
+
+def _filled(own: str, base: str) -> str:
+    return own.replace("[PROMPT]", base) if own else base

@@ -1,0 +1,101 @@
+"""Patches that cover a whole picture: one over the frame where that is sensible, tiles otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib_finisher.hosts.port import Capabilities
+from lib_finisher.imaging.arrays import Mask
+from lib_finisher.imaging.geometry import Box, Size, cut, frame, round_up
+from lib_finisher.redraw.layout import even_grid
+from lib_finisher.redraw.patch import Patch, Weight, everywhere
+
+# A model keeps its composition up to about this many times its native area; beyond it, tiles.
+WHOLE_FRAME_LIMIT = 2.25
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all patches of a cover share."""
+
+    denoising_strength: float
+    prompt: str = ""
+    negative_prompt: str = ""
+    seed: int = 0
+
+
+def whole_frame_fits(picture: Size, native_side: int) -> bool:
+    """Whether a picture is small enough to be redrawn in one piece by a model of that native size."""
+    return picture.area <= WHOLE_FRAME_LIMIT * native_side * native_side
+
+
+def one_patch(picture: Size, look: Look, capabilities: Capabilities, mask: Mask | None = None) -> Patch:
+    """One patch over the whole picture, mirrored up to the next allowed canvas where it does not fit exactly."""
+    multiple, smallest = capabilities.canvas_multiple, capabilities.smallest_side
+    canvas = Size(
+        max(round_up(picture.width, multiple), round_up(smallest, multiple)),
+        max(round_up(picture.height, multiple), round_up(smallest, multiple)),
+    )
+    box = Box(0, 0, canvas.width, canvas.height)
+    weight = everywhere(canvas) if mask is None else _painted(cut(mask, box))
+    sampler_mask = None if mask is None else cut(mask, box)
+    return _patch(box, weight, look, sampler_mask, "whole frame")
+
+
+def tiles(
+    picture: Size, target: int, overlap: int, look: Look, capabilities: Capabilities, mask: Mask | None = None
+) -> list[Patch]:
+    """An even grid of patches over the picture; where a mask is given, only the tiles that touch it."""
+    # Twice the smallest canvas: then no even split can fall below it.
+    target = max(target, 2 * capabilities.smallest_side)
+    grid = even_grid(picture, Size(target, target), overlap, capabilities.canvas_multiple)
+    smallest = round_up(capabilities.smallest_side, capabilities.canvas_multiple)
+    if min(grid.tile.width, grid.tile.height) < smallest:
+        # A strip thinner than the smallest canvas: a mirrored margin makes up for it.
+        return _thin_tiles(picture, target, overlap, look, capabilities, mask)
+    patches = []
+    for number, (box, tent) in enumerate(grid.tiles(), 1):
+        part = None if mask is None else cut(mask, box)
+        if part is not None and not bool((part > 0).any()):
+            continue
+        weight: Weight = tent if part is None else _product(tent, part)
+        patches.append(_patch(box, weight, look, part, f"tile {number} of {len(grid)}"))
+    return patches
+
+
+def tile_overlap(target: int, denoising_strength: float) -> int:
+    """How far tiles share pixels: a sixteenth of a tile at no strength, a quarter more of it at full strength."""
+    return round_up(round(target * (1 / 16 + denoising_strength / 4)), 8)
+
+
+def _thin_tiles(
+    picture: Size, target: int, overlap: int, look: Look, capabilities: Capabilities, mask: Mask | None
+) -> list[Patch]:
+    smallest = capabilities.smallest_side
+    padded = Size(max(picture.width, smallest), max(picture.height, smallest))
+    grown = None if mask is None else cut(mask, frame(padded))
+    return tiles(padded, target, overlap, look, capabilities, grown)
+
+
+def _patch(box: Box, weight: Weight, look: Look, mask: Mask | None, label: str) -> Patch:
+    return Patch(
+        box=box,
+        canvas=box.size,
+        weight=weight,
+        denoising_strength=look.denoising_strength,
+        mask=mask,
+        prompt=look.prompt,
+        negative_prompt=look.negative_prompt,
+        seed=look.seed,
+        label=label,
+    )
+
+
+def _painted(mask: Mask) -> Weight:
+    return lambda: mask
+
+
+def _product(weight: Weight, mask: Mask) -> Weight:
+    return lambda: np.asarray(weight() * mask, dtype=np.float32)

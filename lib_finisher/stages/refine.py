@@ -1,0 +1,83 @@
+"""Refine: the whole picture once more through img2img, gently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lib_finisher.controls import control
+from lib_finisher.imaging.geometry import Size
+from lib_finisher.redraw.noise import NoiseField
+from lib_finisher.redraw.patch import ColourLock, Patch, Request
+from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
+from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
+from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
+
+
+@dataclass(frozen=True)
+class RefineSettings(Diffusion):
+    """Whole-image img2img."""
+
+    enabled: bool = control(True, label="Enable", help="Redraw the whole picture once before anything else.")
+    denoising_strength: float = control(
+        0.35,
+        label="Denoising strength",
+        help="0.3 to 0.5 cleans up a draft; above 0.5 the picture becomes another one.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.01,
+    )
+    colour_lock: float = control(
+        0.0, label="Colour lock", help="How firmly colours are held to the draft; 0 leaves them to the model.",
+        minimum=0.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
+
+
+class Refine:
+    """See the module."""
+
+    name = "refine"
+    label = "Refine"
+    version = 1
+    settings = RefineSettings
+    diffuses = True
+
+    def run(self, work: Work, settings: RefineSettings, tools: Tools) -> Redraws:
+        """One request: the frame, or tiles where the picture is too large for the model."""
+        output = StageOutput(work.pixels)
+        if settings.denoising_strength <= 0:
+            output.status, output.reason = "skipped", "the denoising strength is 0"
+            return output
+        patches = _patches(work.base, work.size, settings, tools)
+        lock = ColourLock("tile", settings.colour_lock) if settings.colour_lock > 0 else ColourLock()
+        outcome = yield Request(
+            picture=work.pixels,
+            patches=tuple(patches),
+            sampling=sampling_of(settings, work.base),
+            noise_field=NoiseField(work.base.seed, self.name),
+            colour_lock=lock,
+            together=True,
+        )
+        output.take(outcome)
+        if outcome.stopped:
+            output.reason = "stopped before it was complete; the picture is as it was before"
+            return output
+        if not outcome.accepted:
+            output.status, output.reason = "failed", "; ".join(item.reason for item in outcome.refusals)
+            return output
+        output.pixels = outcome.picture
+        output.reason = patches[0].label if len(patches) == 1 else f"{len(patches)} tiles"
+        return output
+
+    def estimate(self, work: Work, size: Size, settings: RefineSettings, tools: Tools) -> Estimate:
+        """See `Stage.estimate`."""
+        patches = _patches(work.base, size, settings, tools)
+        return estimated(size, patches, sampling_of(settings, work.base), tools.host)
+
+
+def _patches(base: Base, size: Size, settings: RefineSettings, tools: Tools) -> list[Patch]:
+    prompt, negative = prompts_of(settings, base)
+    look = Look(settings.denoising_strength, prompt, negative, base.seed)
+    native = tools.model(settings.checkpoint).native_side
+    if whole_frame_fits(size, native):
+        return [one_patch(size, look, tools.host.capabilities)]
+    return tiles(size, native, tile_overlap(native, settings.denoising_strength), look, tools.host.capabilities)

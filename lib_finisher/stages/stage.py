@@ -1,0 +1,141 @@
+"""What a stage is, what it is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lib_finisher.detect.detection import Detection
+from lib_finisher.hosts.port import Array, Host, ModelFacts, Watch
+from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.redraw.patch import Cost, Outcome, Refusal, Request
+
+Finder = Callable[[str, Pixels, float], list[Detection]]
+"""Detects: (detector's name, picture, least confidence) to detections."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the base picture was made with; a stage that says nothing else uses it."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    seed: int = 0
+    steps: int = 20
+    cfg_scale: float = 7.0
+    sampler: str = ""
+    scheduler: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A picture on its way through the stages; `mask` marks what the user wants repaired, at the picture's size."""
+
+    pixels: Pixels
+    base: Base = Base()
+    mask: Mask | None = None
+
+    @property
+    def size(self) -> Size:
+        """The picture's size."""
+        return size_of(self.pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class Tools:
+    """What a stage may use: the engine, the detectors, and where it may be stopped."""
+
+    host: Host
+    find: Finder
+    watch: Watch
+
+    def model(self, checkpoint: str = "") -> ModelFacts:
+        """The checkpoint that will run."""
+        return self.host.model(checkpoint)
+
+    def upscale(self, name: str, pixels: Array) -> Array:
+        """`pixels` through an upscaler model, at the model's own scale."""
+        return self.host.upscale(name, pixels, self.watch)
+
+
+@dataclass(eq=False)
+class StageOutput:
+    """What a stage made. `status` is "ran", "skipped" or "failed"; `reason` says why, or what was done.
+
+    `mask` goes with the picture where the stage moved it (extend).
+    """
+
+    pixels: Pixels
+    status: str = "ran"
+    reason: str = ""
+    cost: Cost = Cost()
+    refusals: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    mask: Mask | None = None
+    stopped: str = ""
+
+    def take(self, outcome: Outcome) -> None:
+        """Add what a redraw took, refused and noted; the picture is the stage's own affair."""
+        self.cost = self.cost + outcome.cost
+        self.refusals += outcome.refusals
+        self.notes += outcome.notes
+        if outcome.recalled:
+            self.notes.append(f"{outcome.recalled} patches were taken up from an earlier, unfinished run")
+        self.stopped = outcome.stopped
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a stage is expected to take, and the size of the picture after it."""
+
+    size: Size
+    patches: int = 0
+    host_calls: int = 0
+    megapixel_steps: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+Redraws = Generator[Request, Outcome, StageOutput]
+"""A stage at work on one picture: it yields requests, is sent their outcomes, and returns its output."""
+
+
+class Stage(Protocol):
+    """One stage of the chain."""
+
+    @property
+    def name(self) -> str:
+        """The key in recipes."""
+
+    @property
+    def label(self) -> str:
+        """The name for people."""
+
+    @property
+    def version(self) -> int:
+        """Raised whenever the same settings begin to give another picture."""
+
+    @property
+    def settings(self) -> type:
+        """The dataclass of its settings."""
+
+    @property
+    def diffuses(self) -> bool:
+        """Whether it samples at all; what does not, does not depend on prompts."""
+
+    def run(self, work: Work, settings: Any, tools: Tools) -> Redraws:
+        """Work on one picture. Pixels that must not change come back bit for bit."""
+
+    def estimate(self, work: Work, size: Size, settings: Any, tools: Tools) -> Estimate:
+        """What it would take at `size`, the size that the picture will have by then."""
+
+
+def calls_for(canvases: Sequence[Size], host: Host) -> int:
+    """How many engine calls patches of these sizes take on a device of which nothing is known yet."""
+    limits = host.capabilities
+    calls = 0
+    for canvas in set(canvases):
+        together = max(1, min(limits.most_elements, limits.batch_pixels // canvas.area))
+        calls += -(-canvases.count(canvas) // together)
+    return calls
