@@ -18,16 +18,18 @@ from lib_finisher.console import ProgressBar, plan_table, report_table
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.events import Control, Meter, ignore
+from lib_finisher.family import detect
 from lib_finisher.finishing import FileReport, Saving, finish_files, pictures_in
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.files import PictureError, load_picture
+from lib_finisher.model_header import HeaderError
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import Plan, make_plan
 from lib_finisher.recipe import Recipe, assign, read_recipe, write_recipe
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.stages.upscale import scaled_to
-from lib_finisher.store.results import ResultStore
+from lib_finisher.store.results import ResultStore, write_text
 
 FINISHED, SOME_FAILED, NOT_USABLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="finisher: %(message)s", stream=sys.stderr)
     try:
         return int(options.command(options))
-    except (SettingsError, HostError) as error:
+    except (SettingsError, HostError, HeaderError) as error:
         _say(f"finisher: {error}")
         return NOT_USABLE
 
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"Finisher {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{finish,plan,recipe}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{finish,plan,recipe,family}")
 
     finish = commands.add_parser(
         "finish", help="finish pictures", description="Finish pictures, or all pictures of a folder.",
@@ -79,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _common(finish, "+")
     finish.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    finish.add_argument("--report", type=Path, metavar="FILE", help="also write the report for programs to a file")
     finish.add_argument("--save-stages", action="store_true", help="also save the picture after every stage")
     finish.add_argument("--overwrite", action="store_true", help="replace results of the same name")
     finish.add_argument("--cache", type=Path, default=None, metavar="DIR", help="where stage results are kept")
@@ -91,7 +94,14 @@ def _parser() -> argparse.ArgumentParser:
 
     recipe = commands.add_parser("recipe", help="print a whole recipe as JSON, to start from")
     _settings(recipe)
+    recipe.add_argument(
+        "--for", dest="checkpoint", type=Path, metavar="FILE", help="a checkpoint: its family's defaults"
+    )
     recipe.set_defaults(command=_recipe)
+
+    family = commands.add_parser("family", help="tell a checkpoint's model family from its header")
+    family.add_argument("checkpoints", nargs="+", type=Path, metavar="FILE", help="a .safetensors or .gguf file")
+    family.set_defaults(command=_family)
     return parser
 
 
@@ -113,10 +123,10 @@ def _settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _finish(options: argparse.Namespace) -> int:
-    recipe = _read_recipe(options)
+    host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
+    recipe = _read_recipe(options, host.model().family)
     if options.mask is not None:
         recipe = recipe.changed("repair", _enabled(recipe["repair"]))
-    host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
     store = None if options.no_cache else ResultStore(options.cache or _cache_folder() / "results")
     control, progress = Control(), ProgressBar()
     pipeline = Pipeline(host, Detectors().detect, recipe, store, progress, control, keep_stages=options.save_stages)
@@ -130,7 +140,7 @@ def _finish(options: argparse.Namespace) -> int:
         saving = Saving(options.out, options.overwrite, options.save_stages)
         files = pictures_in(options.inputs)
         base = Base(seed=options.seed)
-        for report in finish_files(_until(control, files), pipeline, host, recipe, base, saving, options.mask):
+        for report in finish_files(files, pipeline, host, recipe, base, saving, options.mask, control):
             reports.append(report)
             progress.close()
             if not options.json:
@@ -144,10 +154,13 @@ def _finish(options: argparse.Namespace) -> int:
 
 def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[FileReport], control: Control) -> int:
     failed = [report for report in reports if report.error]
+    pictures = [report.as_json() for report in reports]
+    told = {"engine": host.capabilities.engine, "notes": host.remarks(), "pictures": pictures}
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    if options.report is not None:
+        write_text(options.report, text + "\n")
     if options.json:
-        engine = host.capabilities.engine
-        told = {"engine": engine, "notes": host.remarks(), "pictures": [report.as_json() for report in reports]}
-        _print(json.dumps(told, indent=2, ensure_ascii=False))
+        _print(text)
     else:
         _print(f"{len(reports) - len(failed)} of {len(reports)} pictures finished")
     for report in failed:
@@ -161,8 +174,8 @@ def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[File
 
 
 def _plan(options: argparse.Namespace) -> int:
-    recipe = _read_recipe(options)
     host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
+    recipe = _read_recipe(options, host.model().family)
     tools = Tools(host, Detectors().detect, Meter(Control(), ignore, 0.0))
     told: list[dict[str, Any]] = []
     failed = False
@@ -183,11 +196,25 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> int:
-    _print(json.dumps(write_recipe(_read_recipe(options)), indent=2, ensure_ascii=False))
+    family = detect(options.checkpoint).family.value if options.checkpoint is not None else ""
+    _print(json.dumps(write_recipe(_read_recipe(options, family)), indent=2, ensure_ascii=False))
     return FINISHED
 
 
-def _read_recipe(options: argparse.Namespace) -> Recipe:
+def _family(options: argparse.Namespace) -> int:
+    status = FINISHED
+    for file in options.checkpoints:
+        try:
+            found = detect(file)
+        except HeaderError as error:
+            status = SOME_FAILED
+            _say(f"finisher: {error}")
+            continue
+        _print(f"{file}: {found.label}, native {found.native_side}×{found.native_side} ({found.reason})")
+    return status
+
+
+def _read_recipe(options: argparse.Namespace, family: str = "") -> Recipe:
     data: Any = {}
     if options.recipe is not None:
         try:
@@ -198,7 +225,7 @@ def _read_recipe(options: argparse.Namespace) -> Recipe:
             raise SettingsError([f"{options.recipe}: not valid JSON ({error})."]) from error
         if not isinstance(data, dict):
             raise SettingsError([f"{options.recipe}: a recipe is an object of stages."])
-    recipe = read_recipe(assign(data, options.set))
+    recipe = read_recipe(assign(data, options.set), family)
     if options.upscale_to is None:
         return recipe
     if not 1.0 <= options.upscale_to <= 16.0:
@@ -243,14 +270,6 @@ def _told(report: FileReport) -> str:
 
 def _named(report: FileReport) -> str:
     return report.error if str(report.source) in report.error else f"{report.source}: {report.error}"
-
-
-def _until(control: Control, files: Sequence[Path]) -> Any:
-    """The files, until the run is interrupted."""
-    for file in files:
-        if control.interrupted:
-            return
-        yield file
 
 
 def _on_interrupt(control: Control) -> Any:

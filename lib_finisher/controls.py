@@ -159,6 +159,12 @@ def write(settings: Any) -> dict[str, Any]:
     return data
 
 
+def differences(settings: Any) -> dict[str, Any]:
+    """Settings as JSON data that names only what differs from the general defaults."""
+    plain = write(defaults(type(settings)))
+    return {name: value for name, value in write(settings).items() if value != plain[name]}
+
+
 def _kind_of(default: Any, choices: Sequence[str]) -> str:
     if choices:
         return "choice"

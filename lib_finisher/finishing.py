@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lib_finisher import __version__
+from lib_finisher.events import Control
 from lib_finisher.hosts.port import Host
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import EXTENSIONS, LoadedPicture, PictureError, load_mask, load_picture, save_png
@@ -84,10 +85,17 @@ def finish_files(
     base: Base,
     saving: Saving,
     mask: Path | None,
+    control: Control,
 ) -> Iterator[FileReport]:
-    """Finish files in chunks; a report for each, as soon as its chunk is through, in the order of `sources`."""
-    taken: set[Path] = set()
+    """Finish files in chunks; a report for each, as soon as its chunk is through, in the order of `sources`.
+
+    After an interruption no further chunk is begun.
+    """
+    # A result never takes the place of an input, nor of another result of this run.
+    taken = {source.resolve() for source in sources}
     for chunk in _chunks(sources, mask):
+        if control.interrupted:
+            return
         loaded = [item for item in chunk if isinstance(item, _Loaded)]
         works = [Work(item.picture.pixels, base, item.mask) for item in loaded]
         results = dict(zip(map(id, loaded), pipeline.run(works)))
@@ -157,10 +165,10 @@ def _saved(
 def _free_path(saving: Saving, source: Path, taken: set[Path]) -> Path:
     """The result's file: never an input's, never one of this run, and no file that exists unless that was asked for."""
     number, path = 1, saving.folder / f"{source.stem}.png"
-    while path in taken or (path.exists() and (not saving.overwrite or path.samefile(source))):
+    while path.resolve() in taken or (path.exists() and not saving.overwrite):
         number += 1
         path = saving.folder / f"{source.stem}-{number}.png"
-    taken.add(path)
+    taken.add(path.resolve())
     return path
 
 

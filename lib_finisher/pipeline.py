@@ -114,8 +114,9 @@ class Pipeline:
     def _expected(self, work: Work, tools: Tools) -> float:
         try:
             return make_plan(work, self._recipe, tools).total.megapixel_steps
-        except (HostError, DetectorError) as error:
-            logger.warning("The cost cannot be estimated: %s", error)
+        # An estimate is only for the progress bar: whatever is wrong, the stage itself will say it better.
+        except Exception:
+            logger.debug("The cost cannot be estimated.", exc_info=True)
             return 0.0
 
 

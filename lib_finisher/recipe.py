@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from lib_finisher.controls import SettingsError, controls_of, defaults, read, write
+from lib_finisher.controls import SettingsError, controls_of, defaults, differences, read, write
 from lib_finisher.stages.order import NAMES, STAGES
 
 SCHEMA = 1
@@ -99,7 +99,7 @@ def _assign(data: dict[str, Any], parts: list[str], value: Any, text: str, probl
     if row is None or row.item is None:
         problems.append(f"{text!r}: the stage {parts[0]} has no passes.")
         return
-    passes = settings.setdefault("passes", [write(item) for item in row.default])
+    passes = settings.setdefault("passes", [differences(item) for item in row.default])
     if len(parts) == 2:
         chosen = list(passes)
     elif parts[1].isdigit() and 1 <= int(parts[1]) <= len(passes):

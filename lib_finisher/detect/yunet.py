@@ -16,7 +16,7 @@ MODEL = Path(__file__).parent / "models" / "face_detection_yunet_2023mar.onnx"
 # The network finds faces of about 10 to 300 pixels: the small scale is there for larger ones.
 _LONG_SIDES = (1280, 320)
 _NMS_THRESHOLD = 0.3
-_SMALLEST_SIDE = 16
+_SMALLEST_SIDE = 64
 
 
 class YuNet:
@@ -44,11 +44,13 @@ class YuNet:
         return merged([item for item in found if item.box.intersection(inside) is not None])
 
     def _at_scale(self, picture: np.ndarray, scale: float) -> list[Detection]:
-        height = max(_SMALLEST_SIDE, round(picture.shape[0] * scale))
-        width = max(_SMALLEST_SIDE, round(picture.shape[1] * scale))
+        height, width = max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale))
         reduced = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else picture
-        self._network.setInputSize((reduced.shape[1], reduced.shape[0]))
-        _, rows = self._network.detect(reduced)
+        # On strips thinner than its stride the network gives numbers without meaning.
+        below, right = max(0, _SMALLEST_SIDE - height), max(0, _SMALLEST_SIDE - width)
+        padded = cv2.copyMakeBorder(reduced, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        self._network.setInputSize((padded.shape[1], padded.shape[0]))
+        _, rows = self._network.detect(padded)
         if rows is None:
             return []
         across, down = picture.shape[1] / reduced.shape[1], picture.shape[0] / reduced.shape[0]
@@ -57,6 +59,8 @@ class YuNet:
 
 def _detection(row: np.ndarray, across: float, down: float) -> Detection | None:
     values = [float(value) for value in row]
+    if not np.isfinite(values).all():
+        return None
     left, top = round(values[0] * across), round(values[1] * down)
     right, bottom = round((values[0] + values[2]) * across), round((values[1] + values[3]) * down)
     if right <= left or bottom <= top:

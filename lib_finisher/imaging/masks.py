@@ -50,7 +50,7 @@ def feathered(mask: npt.NDArray[Any], grow: int, feather: float) -> Mask:
         side = 2 * abs(grow) + 1
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         result = np.asarray((cv2.dilate if grow > 0 else cv2.erode)(result, kernel), dtype=np.float32)
-    if feather > 0:
+    if feather >= 0.1:
         result = np.asarray(
             cv2.GaussianBlur(result, (0, 0), feather / 2.0, borderType=cv2.BORDER_REPLICATE), dtype=np.float32
         )

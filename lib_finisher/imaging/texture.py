@@ -10,27 +10,30 @@ from lib_finisher.imaging.colour import from_lab, to_lab
 from lib_finisher.imaging.masks import smoothstep
 
 _MOST_LIFT = 6.0
+_NOISE = 4.0
+_EDGE = 10.0
 
 
 def lift_detail(pixels: Pixels, strength: float, radius: float) -> Pixels:
     """Strengthen the fine texture of the lightness by `strength` (0..2), finer than about `radius` pixels.
 
-    Detail is what an edge-preserving base (guided filter, He et al. 2010) leaves over, so contours are not part of it
-    and get no halo; the lift is limited to 6 of 100 lightness levels and fades in the deepest shadows.
+    Detail is what an edge-preserving base (guided filter, He et al. 2010) leaves over, less where the neighbourhood
+    varies as only contours do (over about 10 of 100 lightness levels), so contours get no halo; the lift
+    is limited to 6 of 100 lightness levels and fades in the deepest shadows.
     """
     if strength <= 0:
         return pixels
     lab = to_lab(pixels)
     light = lab[..., 0]
-    base = _guided(light, max(1.0, radius), 4.0)
-    detail = light - base
+    base, spread = _guided(light, max(1.0, radius), _NOISE)
+    detail = (light - base) * (_EDGE**2 / (spread + _EDGE**2))
     lift = _MOST_LIFT * np.tanh(np.float32(strength) * detail / _MOST_LIFT)
     lab[..., 0] = np.clip(light + lift * _away_from_black(light), 0.0, 100.0)
     return from_lab(lab)
 
 
-def _guided(plane: Mask, radius: float, noise: float) -> Mask:
-    """Guided filter of a plane by itself; structure below about `noise` levels is smoothed."""
+def _guided(plane: Mask, radius: float, noise: float) -> tuple[Mask, Mask]:
+    """Guided filter of a plane by itself (structure below about `noise` levels is smoothed), and local variance."""
     window = (2 * round(radius) + 1,) * 2
     mean = cv2.blur(plane, window, borderType=cv2.BORDER_REFLECT)
     spread = np.maximum(cv2.blur(plane * plane, window, borderType=cv2.BORDER_REFLECT) - mean * mean, 0.0)
@@ -38,7 +41,7 @@ def _guided(plane: Mask, radius: float, noise: float) -> Mask:
     offset = mean - gain * mean
     smooth_gain = cv2.blur(gain, window, borderType=cv2.BORDER_REFLECT)
     smooth_offset = cv2.blur(offset, window, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(smooth_gain * plane + smooth_offset, dtype=np.float32)
+    return np.asarray(smooth_gain * plane + smooth_offset, dtype=np.float32), np.asarray(spread, dtype=np.float32)
 
 
 def _away_from_black(light: Mask) -> Mask:

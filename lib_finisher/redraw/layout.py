@@ -32,10 +32,10 @@ class Axis:
         ramp = np.ones(self.tile, dtype=np.float64)
         middle = np.arange(self.tile, dtype=np.float64) + 0.5
         if index > 0:
-            overlap = self.starts[index - 1] + self.tile - self.starts[index]
+            overlap = max(1, self.starts[index - 1] + self.tile - self.starts[index])
             ramp *= smoothstep(middle / overlap)
         if index < len(self.starts) - 1:
-            overlap = self.starts[index] + self.tile - self.starts[index + 1]
+            overlap = max(1, self.starts[index] + self.tile - self.starts[index + 1])
             ramp *= smoothstep((self.tile - middle) / overlap)
         return ramp
 

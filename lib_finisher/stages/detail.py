@@ -16,7 +16,7 @@ from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Gate, Patch, Request
 from lib_finisher.stages.crop import crop_around
-from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
+from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of, strengths
 from lib_finisher.stages.stage import Base, Estimate, Finder, Redraws, StageOutput, Tools, Work
 
 LEFT_TO_RIGHT, BY_SIZE, BY_CONFIDENCE, BY_CENTRE = "left to right", "size", "confidence", "centre"
@@ -32,7 +32,7 @@ class DetailPass(Diffusion):
 
     denoising_strength: float = control(
         0.35, label="Denoising strength", help="0.3 to 0.4 keeps the person; higher draws another face.",
-        minimum=0.0, maximum=1.0, step=0.01,
+        minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.3, embedded=0.25),
     )  # fmt: skip
     detector: str = control("face_yunet", label="Detector", help="What to look for.")
     confidence: float = control(

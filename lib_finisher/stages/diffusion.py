@@ -13,6 +13,18 @@ from lib_finisher.stages.stage import Base, Estimate, calls_for
 
 MOST_STEPS = 150
 
+# Rectified-flow families sample on a shifted schedule: the same strength begins at a higher noise level there.
+FLOW_FAMILIES = ("sd3", "flux", "flux2", "chroma", "lumina2", "z_image", "qwen_image", "qwen_image_21", "krea2")
+
+
+# The embedded engine knows textures but no things: beyond gentle strengths it can only smooth.
+EMBEDDED = "embedded"
+
+
+def strengths(flow: float, embedded: float) -> dict[str, float]:
+    """Default denoising strengths for the rectified-flow families and for the embedded engine."""
+    return {**dict.fromkeys(FLOW_FAMILIES, flow), EMBEDDED: embedded}
+
 
 @dataclass(frozen=True)
 class Diffusion:

@@ -17,8 +17,9 @@ class GradeSettings:
 
     enabled: bool = control(True, label="Enable", help="Gentle colour and contrast, then grain.")
     white_balance: float = control(
-        0.25, label="White balance", help="How much of a colour cast is taken out.", minimum=0.0, maximum=1.0, step=0.05
-    )
+        0.0, label="White balance", help="How much of a colour cast is taken out; intended tints go too.",
+        minimum=0.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
     contrast: float = control(
         0.1, label="Contrast", help="An S-curve on the lightness; negative flattens.",
         minimum=-1.0, maximum=1.0, step=0.05,

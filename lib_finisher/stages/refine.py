@@ -8,7 +8,7 @@ from lib_finisher.controls import control
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
-from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
+from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of, strengths
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
 from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
 
@@ -25,6 +25,7 @@ class RefineSettings(Diffusion):
         minimum=0.0,
         maximum=1.0,
         step=0.01,
+        families=strengths(flow=0.3, embedded=0.15),
     )
     colour_lock: float = control(
         0.0, label="Colour lock", help="How firmly colours are held to the draft; 0 leaves them to the model.",

@@ -13,7 +13,7 @@ from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
-from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
+from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of, strengths
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
 from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
 
@@ -42,7 +42,7 @@ class UpscalePass(Diffusion):
     denoising_strength: float = control(
         0.3, label="Denoising strength",
         help="0.2–0.3 minimal, 0.3–0.45 sweet spot, 0.45–0.6 reinterprets, above regenerates.",
-        minimum=0.0, maximum=1.0, step=0.01,
+        minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.25, embedded=0.15),
     )  # fmt: skip
     tile: int = control(
         0, label="Tile size", help="Side of a tile in pixels; 0 is the model's native size.",

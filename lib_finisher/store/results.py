@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,10 @@ class ResultStore:
         array_file, note_file = self._files(key)
         try:
             array_file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=array_file.parent, suffix=".part", delete=False) as part:
-                np.save(part, array, allow_pickle=False)
-            Path(part.name).replace(array_file)
+            part = _part(array_file)
+            with part.open("wb") as stream:
+                np.save(stream, array, allow_pickle=False)
+            part.replace(array_file)
             write_text(note_file, json.dumps(note, ensure_ascii=False))
             self._shrink()
         except OSError as error:
@@ -115,6 +115,11 @@ class PatchStore:
 
 def write_text(file: Path, text: str) -> None:
     """Write a text file so that it is either the old one or the whole new one."""
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".part", delete=False, encoding="utf-8") as part:
-        part.write(text)
-    Path(part.name).replace(file)
+    part = _part(file)
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
+
+
+def _part(file: Path) -> Path:
+    """Where a file is written before it takes its name; another process has another one."""
+    return file.with_name(f".{file.name}.{os.getpid()}.part")

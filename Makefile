@@ -1,0 +1,36 @@
+# `make demo` and `make test` are complete: each sets up what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: setup demo test test-core lint bench soak clean
+
+setup: $(VENV)/ready-test
+
+$(VENV)/ready-demo: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt tools/set_up.py
+	-@$(PYTHON) tools/set_up.py $(VENV) --for demo
+
+$(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt requirements/test.txt requirements/lint.txt tools/set_up.py
+	@$(PYTHON) tools/set_up.py $(VENV) --for test
+
+demo: $(VENV)/ready-demo
+	@$(RUN) tools/demo.py $(if $(ONCE),--once)
+
+test: setup lint
+	@$(RUN) -m pytest
+	@$(PYTHON) tools/test_pythons.py
+
+lint: setup
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+	@$(VENV)/bin/lint-imports
+
+bench: setup
+	@$(RUN) bench/pipeline.py $(if $(JSON),--json)
+
+soak: setup
+	@$(RUN) bench/soak.py
+
+clean:
+	rm -rf $(VENV) .venv-* out .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

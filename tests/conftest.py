@@ -1,0 +1,59 @@
+"""Shared real parts: the engine, the portrait, a watcher that never stops anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.imaging.files import load_picture
+
+ROOT = Path(__file__).resolve().parent.parent
+PORTRAIT = ROOT / "examples" / "astronaut.png"
+
+
+class Onward:
+    """Lets everything run to its end, and counts."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.megapixel_steps = 0.0
+
+    def step(self, number: int, total: int) -> None:
+        self.steps += 1
+
+    def check(self) -> None:
+        pass
+
+    def advance(self, megapixel_steps: float) -> None:
+        self.megapixel_steps += megapixel_steps
+
+
+@pytest.fixture(scope="session")
+def host() -> EmbeddedHost:
+    return EmbeddedHost()
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    return load_picture(PORTRAIT).pixels
+
+
+@pytest.fixture()
+def onward() -> Onward:
+    return Onward()
+
+
+@pytest.fixture(scope="session")
+def gradient() -> Callable[[int, int], np.ndarray]:
+    """A smooth colourful picture of any size."""
+
+    def make(height: int, width: int) -> np.ndarray:
+        y, x = np.linspace(0, 1, height)[:, None], np.linspace(0, 1, width)[None, :]
+        planes = [0.2 + 0.6 * x + 0 * y, 0.7 - 0.4 * y + 0 * x, 0.5 + 0.3 * np.sin(6 * x) * np.cos(5 * y)]
+        return np.round(np.stack(planes, axis=-1) * 255).astype(np.float32) / np.float32(255)
+
+    return make
