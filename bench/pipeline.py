@@ -1,0 +1,129 @@
+"""What finishing costs: sampled megapixel-steps, engine calls and seconds, beside a reference from the same run.
+
+The reference is one denoiser evaluation of a megapixel: times are only worth comparing with it. `--json` prints one
+object for programs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.hosts.embedded.denoiser import Denoiser
+from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.files import load_picture
+from lib_finisher.imaging.geometry import Size
+from lib_finisher.pipeline import Pipeline
+from lib_finisher.recipe import read_recipe
+from lib_finisher.stages.stage import Work
+
+PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.png"
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    portrait = load_picture(PORTRAIT).pixels
+    result = {"reference": _reference(), "chain": _chain(portrait), "tile_cpu_ms": _tile_cost()}
+    print(json.dumps(result, indent=2) if options.json else _told(result))
+    return 0
+
+
+def _reference() -> dict[str, float]:
+    """Seconds for one evaluation of the denoiser on a megapixel, best of three."""
+    z = np.random.default_rng(0).standard_normal((1000, 1000, 3), dtype=np.float32)
+    denoiser, seconds = Denoiser(), []
+    for _ in range(3):
+        began = time.perf_counter()
+        denoiser.clean(z, 0.33)
+        seconds.append(time.perf_counter() - began)
+    return {"seconds_per_megapixel_step": round(min(seconds), 3)}
+
+
+def _chain(portrait: Pixels) -> list[dict[str, Any]]:
+    """The default recipe on the portrait, stage by stage."""
+    host = EmbeddedHost()
+    done = Pipeline(host, Detectors().detect, read_recipe({}, host.model().family)).run([Work(portrait)])[0]
+    return [
+        {
+            "stage": item.stage,
+            "status": item.status,
+            "seconds": round(item.seconds, 2),
+            "patches": item.cost.patches,
+            "host_calls": item.cost.host_calls,
+            "sampled_megapixel_steps": round(item.cost.megapixel_steps, 2),
+        }
+        for item in done.reports
+    ]
+
+
+def _tile_cost() -> dict[str, float]:
+    """Milliseconds of our own work for each 1024 tile (cut, lock, blend), by canvas side: the engine does nothing."""
+    from lib_finisher.redraw.act import redraw
+    from lib_finisher.redraw.ladder import AreaBudget
+    from lib_finisher.redraw.noise import NoiseField
+    from lib_finisher.redraw.patch import ColourLock, Request
+    from lib_finisher.stages.diffusion import Diffusion, sampling_of
+    from lib_finisher.stages.frame import Look, tiles
+    from lib_finisher.stages.stage import Base
+
+    class Idle(EmbeddedHost):
+        """Returns every crop as it came."""
+
+        def redraw(self, batch: Any, watch: Any) -> list[Any]:
+            return [element.pixels for element in batch.elements]
+
+    class Onward:
+        """Lets everything run."""
+
+        def check(self) -> None:
+            """Never stops."""
+
+        def advance(self, megapixel_steps: float) -> None:
+            """Counts nothing."""
+
+    costs, host = {}, Idle()
+    for side in (2048, 4096, 8192):
+        picture = np.full((side, side, 3), 0.5, dtype=np.float32)
+        patches = tiles(Size(side, side), 1024, 128, Look(0.3), host.capabilities)
+        request = Request(
+            picture, tuple(patches), sampling_of(Diffusion(), Base()), NoiseField(0), ColourLock("tile"), together=True
+        )
+        copying = time.perf_counter()
+        picture.copy()
+        picture.copy()
+        copying = time.perf_counter() - copying
+        began = time.perf_counter()
+        redraw([request], host, AreaBudget(host.capabilities), Onward())
+        costs[str(side)] = round((time.perf_counter() - began - copying) / len(patches) * 1000, 1)
+    return costs
+
+
+def _told(result: dict[str, Any]) -> str:
+    reference = result["reference"]["seconds_per_megapixel_step"]
+    lines = [f"reference: {reference:.3f} s for one evaluation of a megapixel", ""]
+    lines.append(f"{'stage':<10}{'status':<10}{'seconds':>8}{'patches':>9}{'calls':>7}{'MP-steps':>10}")
+    for item in result["chain"]:
+        lines.append(
+            f"{item['stage']:<10}{item['status']:<10}{item['seconds']:>8.2f}{item['patches']:>9}"
+            f"{item['host_calls']:>7}{item['sampled_megapixel_steps']:>10.2f}"
+        )
+    lines += ["", "our own work for each 1024 tile, by canvas side:"]
+    lines += [f"  {side}: {cost} ms" for side, cost in result["tile_cpu_ms"].items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
