@@ -5,6 +5,7 @@ The picture is the portrait of the demo; nothing here was fitted to it. Deviatio
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -41,11 +42,11 @@ def main() -> None:
         for sigma in (10, 22, 51):
             phi = float(np.arctan(2 * sigma / 255 / SIGMA_DATA))
             noise = np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32)
-            z = np.cos(phi) * (picture * 2 - 1) / SIGMA_DATA + np.sin(phi) * noise
+            z = math.cos(phi) * (picture * 2 - 1) / SIGMA_DATA + math.sin(phi) * noise
             began = time.perf_counter()
-            result = (clean(z.astype(np.float32), phi) + 1) / 2
+            single = (clean(z.astype(np.float32), phi) + 1) / 2
             seconds = (time.perf_counter() - began) / (picture.shape[0] * picture.shape[1] / 1e6)
-            print(f"{name:<30} {sigma:3d}  {_told(result, picture)}  {seconds:5.2f}")
+            print(f"{name:<30} {sigma:3d}  {_told(single, picture)}  {seconds:5.2f}")
     print(f"\nin the sampler: Euler, {STEPS} steps from denoising strength {STRENGTH}")
     print("                            change  PSNR   edges  blotch  error on a smooth gradient")
     y, x = np.linspace(0, 1, 256)[:, None], np.linspace(0, 1, 256)[None, :]
@@ -65,7 +66,7 @@ def _sampled(picture: Array, clean: Clean) -> Array:
     return one.picture()
 
 
-def _told(result: Array, picture: Array) -> str:
+def _told(result: np.ndarray, picture: np.ndarray) -> str:
     error = result - picture
     slope, slope_before = (np.hypot(*np.gradient(array.mean(axis=-1))) for array in (result, picture))
     edges = slope_before > np.quantile(slope_before, 0.97)

@@ -88,9 +88,7 @@ def _compared(folder: Path, sources: list[Path]) -> int:
         results = [np.asarray(Image.open(folder / name / source.name)) for name in ("out", "undisturbed")]
         if not np.array_equal(results[0], results[1]):
             wrong.append(source.name)
-    print(
-        f"{len(sources)} pictures, {len(wrong)} differ from the undisturbed run{': ' if wrong else ''}{', '.join(wrong)}"
-    )
+    print(f"{len(sources)} pictures, {len(wrong)} differ from the undisturbed run {' '.join(wrong)}".rstrip())
     return 1 if wrong else 0
 
 

@@ -30,7 +30,7 @@ def main() -> int:
                 continue
         sys.stdout.write(f"Python {version}:\n")
         sys.stdout.flush()
-        command = [folder / "bin" / "python", "-m", "pytest", "-m", "not slow"]
+        command = [str(folder / "bin" / "python"), "-m", "pytest", "-m", "not slow"]
         if subprocess.run(command, cwd=HERE, check=False).returncode:
             failed.append(version)
     if failed:

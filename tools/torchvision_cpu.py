@@ -35,7 +35,8 @@ def declare() -> None:
         return
     if hasattr(torch.ops.torchvision, "nms"):
         return
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    # torch declares no types for these.
+    library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.impl("nms", _nms, "CPU")

@@ -145,12 +145,17 @@ def round_to(value: float, multiple: int) -> int:
 
 def cut(pixels: npt.NDArray[Any], box: Box) -> npt.NDArray[Any]:
     """A copy of `box` out of an array (height, width, ...); mirrored where the box leaves the picture."""
-    inside = box.intersection(frame(size_of(pixels)))
-    if inside == box:
-        return pixels[box.top : box.bottom, box.left : box.right].copy()
+    part = look(pixels, box)
+    return part.copy() if part.base is not None else part
+
+
+def look(pixels: npt.NDArray[Any], box: Box) -> npt.NDArray[Any]:
+    """Like `cut`, for reading only: a view of the array itself where the box lies inside."""
+    if box.intersection(frame(size_of(pixels))) == box:
+        return pixels[box.top : box.bottom, box.left : box.right]
     rows = _mirrored(np.arange(box.top, box.bottom), pixels.shape[0])
     columns = _mirrored(np.arange(box.left, box.right), pixels.shape[1])
-    return pixels[rows[:, None], columns[None, :]].copy()
+    return np.asarray(pixels[rows[:, None], columns[None, :]])
 
 
 def paste_region(picture: Size, box: Box) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:

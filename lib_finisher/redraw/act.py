@@ -12,7 +12,7 @@ import numpy as np
 from lib_finisher.hosts.port import Batch, Element, Host, HostError, Interrupted, OutOfMemory, Sampling, Skipped
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.colour import lock_low_frequencies, match_ring
-from lib_finisher.imaging.geometry import Size, cut, paste_region, size_of
+from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
 from lib_finisher.redraw.gates import broken
@@ -132,7 +132,7 @@ class _Run:
                 self.one_smaller(job, sampling, "it did not fit before")
             return
         elements = [self.element(job) for job in jobs]
-        keys = [self.key(element, job, sampling) for element, job in zip(elements, jobs)]
+        keys = [self.key(element, sampling) if self.memory is not None else "" for element in elements]
         fresh: list[int] = []
         for index, (job, key) in enumerate(zip(jobs, keys)):
             found = self.memory.recall(key) if self.memory is not None else None
@@ -195,7 +195,7 @@ class _Run:
             self.refuse(job, reason)
             return
         locked = _locked(result, element, patch, request.colour_lock)
-        before = cut(job.source, patch.box)
+        before = look(job.source, patch.box)
         change = _change(locked, element.pixels, before, patch)
         change *= patch.weight()[..., None]
         if request.gate is not None:
@@ -214,8 +214,11 @@ class _Run:
         mask = patch.mask
         if mask is not None and not patch.unscaled:
             mask = np.clip(resize(mask, patch.canvas, "bilinear"), 0.0, 1.0)
+        pixels = look(job.source, patch.box)
+        if not patch.unscaled:
+            pixels = resize(pixels, patch.canvas)
         return Element(
-            pixels=np.clip(resize(cut(job.source, patch.box), patch.canvas), 0.0, 1.0),
+            pixels=np.clip(pixels, 0.0, 1.0),
             mask=mask,
             prompt=patch.prompt,
             negative_prompt=patch.negative_prompt,
@@ -226,7 +229,7 @@ class _Run:
     def sampling(self, job: _Job) -> Sampling:
         return replace(self.requests[job.request].sampling, denoising_strength=job.patch.denoising_strength)
 
-    def key(self, element: Element, job: _Job, sampling: Sampling) -> str:
+    def key(self, element: Element, sampling: Sampling) -> str:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(np.ascontiguousarray(element.pixels).tobytes())
         digest.update(b"" if element.mask is None else np.ascontiguousarray(element.mask).tobytes())

@@ -39,6 +39,11 @@ class UpscalePass(Diffusion):
     upscaler: str = control(
         AUTO_UPSCALER, label="Upscaler", help="The model that enlarges before the redraw; auto takes one that is there."
     )
+    upscaler_blend: float = control(
+        0.8, label="Upscaler blend",
+        help="How much of the model's picture is used; the rest is Lanczos, with its skin.",
+        minimum=0.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
     denoising_strength: float = control(
         0.3, label="Denoising strength",
         help="0.2–0.3 minimal, 0.3–0.45 sweet spot, 0.45–0.6 reinterprets, above regenerates.",
@@ -83,7 +88,7 @@ class Upscale:
         told = []
         for number, one in enumerate(settings.passes, 1):
             target = _target(size_of(output.pixels), one)
-            enlarged, how = _enlarge(output.pixels, target, one.upscaler, tools, output.notes)
+            enlarged, how = _enlarge(output.pixels, target, one, tools, output.notes)
             if _redraws(one):
                 patches = _patches(work.base, target, one, tools)
                 outcome = yield Request(
@@ -139,14 +144,15 @@ def _redraws(one: UpscalePass) -> bool:
     return one.method != MODEL_ONLY and one.denoising_strength > 0
 
 
-def _enlarge(pixels: Pixels, target: Size, wanted: str, tools: Tools, notes: list[str]) -> tuple[Pixels, str]:
+def _enlarge(pixels: Pixels, target: Size, one: UpscalePass, tools: Tools, notes: list[str]) -> tuple[Pixels, str]:
     """The picture at exactly `target`, through an upscaler model where one is there; and how it was done."""
     size = size_of(pixels)
     if target == size:
         return pixels, "no enlargement"
-    model = _choose(wanted, tools, notes)
-    if model is None:
-        return np.clip(resize(pixels, target), 0.0, 1.0), LANCZOS
+    plain = np.clip(resize(pixels, target), 0.0, 1.0)
+    model = _choose(one.upscaler, tools, notes)
+    if model is None or one.upscaler_blend <= 0:
+        return plain, LANCZOS
     runs = 0
     current = pixels
     while size_of(current).width < target.width and runs < _MOST_MODEL_RUNS:
@@ -154,9 +160,11 @@ def _enlarge(pixels: Pixels, target: Size, wanted: str, tools: Tools, notes: lis
             current = tools.upscale(model.name, current)
         except HostError as error:
             notes.append(f"the upscaler {model.name} could not be used, {LANCZOS} took its place: {error}")
-            return np.clip(resize(pixels, target), 0.0, 1.0), LANCZOS
+            return plain, LANCZOS
         runs += 1
-    return np.clip(resize(current, target), 0.0, 1.0), model.name
+    enlarged = np.clip(resize(current, target), 0.0, 1.0)
+    how = model.name if one.upscaler_blend >= 1 else f"{model.name} ({one.upscaler_blend:.0%})"
+    return plain + np.float32(one.upscaler_blend) * (enlarged - plain), how
 
 
 def _choose(wanted: str, tools: Tools, notes: list[str]) -> UpscalerFacts | None:
