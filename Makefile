@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 setup: $(VENV)/ready-test
 
 $(VENV)/ready-demo: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt tools/set_up.py
-	-@$(PYTHON) tools/set_up.py $(VENV) --for demo
+	@$(PYTHON) tools/set_up.py $(VENV) --for demo || test $$? -eq 1
 
 $(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt requirements/test.txt requirements/lint.txt tools/set_up.py
 	@$(PYTHON) tools/set_up.py $(VENV) --for test

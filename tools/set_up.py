@@ -18,13 +18,16 @@ PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
 
 def main() -> int:
-    """Exit status 0 when everything asked for is there, 1 when something is missing (it is named)."""
+    """Exit status 0 when everything is there, 1 when something that is named is missing, 2 when nothing can run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the virtual environment to make or complete")
     parser.add_argument("--for", dest="purpose", choices=("demo", "test", "core"), default="demo")
     options = parser.parse_args()
     python = _environment(options.folder)
     missing = [name for name, arguments in _steps(options.purpose) if not _install(python, name, arguments)]
+    if not _core_imports(python) and not _borrow_from_system(options.folder, python):
+        sys.stderr.write("set-up: numpy, OpenCV and Pillow are needed and could not be had; nothing can be run.\n")
+        return 2
     if options.purpose != "core":
         _let_torchvision_import(options.folder, python)
         fetched = subprocess.run([python, HERE / "tools" / "fetch_weights.py"], check=False)
@@ -59,6 +62,19 @@ def _steps(purpose: str) -> list[tuple[str, list[str]]]:
 def _install(python: Path, name: str, arguments: list[str]) -> bool:
     sys.stderr.write(f"set-up: {name}\n")
     return subprocess.run([python, *PIP, *arguments], check=False).returncode == 0
+
+
+def _core_imports(python: Path) -> bool:
+    probe = "import numpy, cv2, PIL, threadpoolctl"
+    return subprocess.run([python, "-c", probe], check=False, capture_output=True).returncode == 0
+
+
+def _borrow_from_system(folder: Path, python: Path) -> bool:
+    """Without a network: let the environment see the packages that the system's Python has."""
+    settings = folder / "pyvenv.cfg"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("system-site-packages = false", "system-site-packages = true"), encoding="utf-8")
+    return _core_imports(python)
 
 
 def _let_torchvision_import(folder: Path, python: Path) -> None:

@@ -100,6 +100,7 @@ class _Run:
         self.budget = budget
         self.watcher = watcher
         self.memory = memory
+        self.left = [len(request.patches) for request in requests]
 
     def all_rounds(self) -> None:
         plans = [rounds(request.patches, request.together) for request in self.requests]
@@ -124,6 +125,8 @@ class _Run:
                 first = [waiting[i] for i in even_chunks(range(len(waiting)), count)[0]]
                 waiting = waiting[len(first) :]
                 self.one_batch(first, canvas, sampling)
+                for job in first:
+                    self.left[job.request] -= 1
 
     def one_batch(self, jobs: list[_Job], canvas: Size, sampling: Sampling) -> None:
         self.watcher.check()
@@ -245,8 +248,8 @@ class _Run:
             self.outcomes[request].notes.append(text)
 
     def stop(self, why: str) -> None:
-        for outcome in self.outcomes:
-            outcome.stopped = why
+        for outcome, left in zip(self.outcomes, self.left):
+            outcome.stopped = why if left else ""
 
 
 def _locked(result: Pixels, element: Element, patch: Patch, lock: ColourLock) -> Pixels:

@@ -311,3 +311,12 @@ def test_finished_crops_survive_an_interruption_whole(picture: np.ndarray) -> No
     assert stopped.accepted == 1
     assert np.array_equal(stopped.picture[20:116, 20:116], full.picture[20:116, 20:116])
     assert np.array_equal(stopped.picture[120:216, 130:226], picture[120:216, 130:226])
+
+
+def test_a_picture_that_was_complete_before_the_interruption_is_not_called_stopped(picture: np.ndarray) -> None:
+    requests = [request(picture, [face_patch(20, 20)], False), request(picture, [face_patch(130, 120)], False)]
+    full = run(Around(1), *requests)
+    stopped = run(Around(1), *requests, watcher=StopAt(full[0].cost.megapixel_steps * 1.5))
+    assert [outcome.stopped for outcome in stopped] == ["", "interrupted"]
+    assert np.array_equal(stopped[0].picture, full[0].picture)
+    assert np.array_equal(stopped[1].picture, picture)

@@ -1,0 +1,143 @@
+"""The command line as a user meets it: reports, tables, plans, reuse, the demo and its page."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib_finisher.cli import main
+from lib_finisher.imaging.files import load_picture
+from lib_finisher.review.page import write_page
+from tests.conftest import PORTRAIT, ROOT
+
+QUICK = ["--set", "refine.steps=4", "--set", "detail.steps=4", "--set", "upscale.steps=4"]
+
+
+@pytest.fixture()
+def small(tmp_path: Path) -> Path:
+    Image.open(PORTRAIT).convert("RGB").crop((120, 0, 376, 256)).resize((128, 128)).save(tmp_path / "small.png")
+    return tmp_path / "small.png"
+
+
+def report_of(capfd: pytest.CaptureFixture[str], *arguments: str) -> dict:  # type: ignore[type-arg]
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capfd.readouterr().out)  # type: ignore[no-any-return]
+
+
+def test_the_json_report_has_its_promised_form(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    told = report_of(capfd, "finish", str(small), "--out", str(tmp_path / "o"), "--no-cache", *QUICK)
+    assert "embedded" in told["engine"]
+    picture = told["pictures"][0]
+    assert {"input", "output", "status", "error", "size", "stages"} <= set(picture)
+    assert (picture["status"], picture["error"], picture["size"]) == ("finished", None, [256, 256])
+    for stage in picture["stages"]:
+        keys = {"stage", "status", "reason", "seconds", "patches", "host_calls", "sampled_megapixel_steps"}
+        assert keys <= set(stage)
+        assert stage["status"] in {"ran", "skipped", "reused", "failed"}
+
+
+def test_only_the_grade_runs_again(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    call = ["finish", str(small), "--out", str(tmp_path / "o"), "--cache", str(tmp_path / "c"), *QUICK]
+    report_of(capfd, *call)
+    again = report_of(capfd, *call, "--set", "grade.contrast=0.3")["pictures"][0]
+    status = {item["stage"]: item["status"] for item in again["stages"]}
+    assert {name for name, value in status.items() if value == "reused"} == {"refine", "detail", "upscale", "texture"}
+    assert status["grade"] == "ran"
+    assert Path(again["output"]).name == "small-2.png", "the first result is still there"
+
+
+def test_the_plan_and_the_run_agree(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    plan = report_of(capfd, "plan", str(small), *QUICK)["pictures"][0]
+    done = report_of(capfd, "finish", str(small), "--out", str(tmp_path / "o"), "--no-cache", *QUICK)["pictures"][0]
+    assert plan["size"] == done["size"]
+    for planned, ran in zip(plan["stages"], done["stages"]):
+        assert planned["stage"] == ran["stage"]
+        assert planned["patches"] == ran["patches"]
+
+
+def test_the_table_names_every_stage(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["finish", str(small), "--out", str(tmp_path / "o"), "--no-cache", "--save-stages", *QUICK]) == 0
+    out = capfd.readouterr().out
+    for word in ("engine:", "Refine", "Extend", "switched off", "Upscale", "Grade", "1 of 1 pictures finished"):
+        assert word in out
+    saved = sorted(file.name for file in (tmp_path / "o" / "stages" / "small").iterdir())
+    assert saved[0] == "1-refine.png"
+    assert saved[-1] == "7-grade.png"
+
+
+def test_a_printed_recipe_can_be_used(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipe", "--set", "grade.grain=0"]) == 0
+    text = capfd.readouterr().out
+    (tmp_path / "r.json").write_text(text)
+    assert main(["recipe", "--recipe", str(tmp_path / "r.json")]) == 0
+    assert capfd.readouterr().out == text
+
+
+def test_a_recipe_for_a_checkpoints_family(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fixture = json.loads((ROOT / "tests" / "facts" / "families" / "flux_schnell.json").read_text(encoding="utf-8"))
+    header = {key: {**entry, "data_offsets": [0, 0]} for key, entry in fixture["header"].items()}
+    data = json.dumps(header).encode()
+    (tmp_path / "m.safetensors").write_bytes(len(data).to_bytes(8, "little") + data)
+    assert main(["family", str(tmp_path / "m.safetensors")]) == 0
+    assert "FLUX" in capfd.readouterr().out.upper()
+    assert main(["recipe", "--for", str(tmp_path / "m.safetensors")]) == 0
+    assert json.loads(capfd.readouterr().out)["upscale"]["passes"][0]["denoising_strength"] == 0.25
+    (tmp_path / "broken.safetensors").write_bytes(b"\xff" * 20)
+    assert main(["family", str(tmp_path / "broken.safetensors")]) == 1
+    assert "broken.safetensors" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], ["finish"], ["plan"], ["recipe"], ["family"]])
+def test_help_is_worth_reading(command: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    text = capfd.readouterr().out
+    assert "usage:" in text
+    if not command:
+        assert "refine → extend → repair → detail → upscale → texture → grade" in text
+        assert "Exit status" in text
+
+
+def test_the_page_stands_alone(tmp_path: Path, portrait: np.ndarray) -> None:
+    report = {
+        "engine": "an <engine>",
+        "notes": ["a <note>"],
+        "stages": [
+            {
+                "stage": "grade", "status": "ran", "reason": "x < y", "seconds": 1.0, "patches": 0, "host_calls": 0,
+                "sampled_megapixel_steps": 0.0, "size": [512, 512], "notes": [],
+            }
+        ],
+    }  # fmt: skip
+    write_page(tmp_path / "p.html", "A <title>", portrait, [("Grade", portrait[::-1])], report)
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page), "nothing is loaded from anywhere"
+    assert "<engine>" not in page
+    assert "A &lt;title&gt;" in page
+    assert page.count("data:image/jpeg") == 4
+    assert not re.search(r"@[A-Z_]+@", page), "every place was filled"
+
+
+@pytest.mark.slow
+def test_the_demo_finishes_the_portrait() -> None:
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "demo.py"), "--once"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    told = json.loads((ROOT / "out" / "demo" / "report.json").read_text(encoding="utf-8"))["pictures"][0]
+    stages = {item["stage"]: item for item in told["stages"]}
+    assert "found 1 face" in stages["detail"]["reason"]
+    assert {stages[name]["status"] for name in ("refine", "detail", "upscale", "texture", "grade")} == {"ran"}
+    base, finished = load_picture(PORTRAIT).pixels, load_picture(Path(told["output"])).pixels
+    assert finished.shape == (base.shape[0] * 2, base.shape[1] * 2, 3)
+    # Not another picture: reduced to its old size it is the base, up to its texture and the gentle grade.
+    reduced = finished.reshape(512, 2, 512, 2, 3).mean(axis=(1, 3))
+    assert float(np.abs(reduced - base).mean()) * 255 < 10
