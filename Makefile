@@ -3,14 +3,20 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup demo test test-core lint bench soak clean
+.PHONY: setup demo test lint bench soak clean
 
-setup: $(VENV)/ready-test
+setup: $(VENV)/ready-test .venv-gradio3/ready-gradio3 .venv-gradio4/ready-gradio4
+
+.venv-gradio3/ready-gradio3: requirements/gradio3.txt
+	@$(PYTHON) tools/set_up.py $(@D) --for gradio3
+
+.venv-gradio4/ready-gradio4: requirements/gradio4.txt
+	@$(PYTHON) tools/set_up.py $(@D) --for gradio4
 
 $(VENV)/ready-demo: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt tools/set_up.py
 	@$(PYTHON) tools/set_up.py $(VENV) --for demo || test $$? -eq 1
 
-$(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt requirements/test.txt requirements/lint.txt tools/set_up.py
+$(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt requirements/test.txt requirements/lint.txt requirements/browser.txt tools/set_up.py
 	@$(PYTHON) tools/set_up.py $(VENV) --for test
 
 demo: $(VENV)/ready-demo

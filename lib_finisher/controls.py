@@ -33,7 +33,8 @@ class Control:
     """One row of the table.
 
     `kind` is "switch", "integer", "number", "choice", "text" or "passes". `families` maps a model family's id to the
-    default there. For "passes", `item` is the dataclass of one pass and `maximum` the most there may be.
+    default there. For "passes", `item` is the dataclass of one pass and `maximum` the most there may be. A prominent
+    control stands in the stage's row on the page; the others are a click away.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Control:
     choices: tuple[str, ...] = ()
     infotext: str = ""
     xyz: bool = True
+    prominent: bool = False
     families: Mapping[str, Any] = field(default_factory=lambda: _NO_FAMILIES)
     item: type | None = None
 
@@ -79,6 +81,7 @@ def control(
     choices: Sequence[str] = (),
     infotext: str = "",
     xyz: bool = True,
+    prominent: bool = False,
     families: Mapping[str, Any] | None = None,
 ) -> Any:
     """A dataclass field that is also a row of the table; the kind follows from the default and the choices."""
@@ -97,6 +100,7 @@ def control(
         choices=tuple(choices),
         infotext=infotext or label,
         xyz=xyz,
+        prominent=prominent,
         families=MappingProxyType(dict(families or {})),
     )
     return field(default=default, metadata={_KEY: row})

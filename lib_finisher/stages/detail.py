@@ -31,10 +31,11 @@ class DetailPass(Diffusion):
     """One detector and how its findings are redrawn."""
 
     denoising_strength: float = control(
-        0.35, label="Denoising strength", help="0.3 to 0.4 keeps the person; higher draws another face.",
+        0.35, label="Denoising strength", prominent=True,
+        help="0.3 to 0.4 keeps the person; higher draws another face.",
         minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.3, embedded=0.25),
     )  # fmt: skip
-    detector: str = control("face_yunet", label="Detector", help="What to look for.")
+    detector: str = control("face_yunet", label="Detector", prominent=True, help="What to look for.")
     confidence: float = control(
         0.3, label="Confidence", help="How sure the detector must be.", minimum=0.0, maximum=1.0, step=0.01
     )

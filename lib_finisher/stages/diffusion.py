@@ -39,7 +39,12 @@ class Diffusion:
         step=0.01,
     )
     steps: int = control(
-        0, label="Steps", help="Sampling steps; 0 uses the base's.", minimum=0, maximum=MOST_STEPS, step=1
+        0,
+        label="Steps",
+        help="Sampling steps; 0 uses the base's.",
+        minimum=0,
+        maximum=MOST_STEPS,
+        step=1,
     )
     cfg_scale: float = control(
         0.0, label="CFG scale", help="How closely the prompt is followed; 0 uses the base's.",

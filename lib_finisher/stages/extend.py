@@ -21,7 +21,9 @@ _MOST_PIXELS = 2048
 
 
 def _side(label: str) -> int:
-    value: int = control(0, label=label, help="Pixels to add on this side.", minimum=0, maximum=_MOST_PIXELS, step=8)
+    value: int = control(
+        0, label=label, prominent=True, help="Pixels to add on this side.", minimum=0, maximum=_MOST_PIXELS, step=8
+    )
     return value
 
 

@@ -21,7 +21,7 @@ class GradeSettings:
         minimum=0.0, maximum=1.0, step=0.05,
     )  # fmt: skip
     contrast: float = control(
-        0.1, label="Contrast", help="An S-curve on the lightness; negative flattens.",
+        0.1, label="Contrast", prominent=True, help="An S-curve on the lightness; negative flattens.",
         minimum=-1.0, maximum=1.0, step=0.05,
     )  # fmt: skip
     saturation: float = control(
@@ -29,7 +29,13 @@ class GradeSettings:
         minimum=-1.0, maximum=1.0, step=0.05,
     )  # fmt: skip
     grain: float = control(
-        0.1, label="Grain", help="Film grain, strongest in the mid-tones.", minimum=0.0, maximum=1.0, step=0.01
+        0.1,
+        label="Grain",
+        prominent=True,
+        help="Film grain, strongest in the mid-tones.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.01,
     )
     grain_size: float = control(
         1.2, label="Grain size", help="Diameter of a grain in pixels.", minimum=1.0, maximum=4.0, step=0.1

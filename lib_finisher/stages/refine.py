@@ -8,7 +8,7 @@ from lib_finisher.controls import control
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
-from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of, strengths
+from lib_finisher.stages.diffusion import MOST_STEPS, Diffusion, estimated, prompts_of, sampling_of, strengths
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
 from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
 
@@ -21,12 +21,17 @@ class RefineSettings(Diffusion):
     denoising_strength: float = control(
         0.35,
         label="Denoising strength",
+        prominent=True,
         help="0.3 to 0.5 cleans up a draft; above 0.5 the picture becomes another one.",
         minimum=0.0,
         maximum=1.0,
         step=0.01,
         families=strengths(flow=0.3, embedded=0.15),
     )
+    steps: int = control(
+        0, label="Steps", prominent=True, help="Sampling steps; 0 uses the base's.",
+        minimum=0, maximum=MOST_STEPS, step=1,
+    )  # fmt: skip
     colour_lock: float = control(
         0.0, label="Colour lock", help="How firmly colours are held to the draft; 0 leaves them to the model.",
         minimum=0.0, maximum=1.0, step=0.05,

@@ -27,11 +27,17 @@ class RepairSettings(Diffusion):
 
     enabled: bool = control(False, label="Enable", help="Redraw the regions marked by a mask.")
     denoising_strength: float = control(
-        0.5, label="Denoising strength", help="0.4 to 0.7: higher draws something new in the region.",
+        0.5, label="Denoising strength", prominent=True, help="0.4 to 0.7: higher draws something new in the region.",
         minimum=0.0, maximum=1.0, step=0.01,
     )  # fmt: skip
     mask_blur: int = control(
-        8, label="Mask blur", help="How softly the region's edge is blended, in pixels.", minimum=0, maximum=64, step=1
+        8,
+        label="Mask blur",
+        prominent=True,
+        help="How softly the region's edge is blended, in pixels.",
+        minimum=0,
+        maximum=64,
+        step=1,
     )
     padding: float = control(
         0.35, label="Padding", help="Context around the region, as a share of its longer side.",

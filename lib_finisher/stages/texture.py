@@ -16,11 +16,11 @@ class TextureSettings:
 
     enabled: bool = control(True, label="Enable", help="Lift fine skin and fabric texture.")
     strength: float = control(
-        0.4, label="Strength", help="How much fine texture is lifted; above 1 it looks sharpened.",
+        0.4, label="Strength", prominent=True, help="How much fine texture is lifted; above 1 it looks sharpened.",
         minimum=0.0, maximum=2.0, step=0.05,
     )  # fmt: skip
     radius: float = control(
-        2.0, label="Radius", help="How fine the texture is that is lifted, in pixels.",
+        2.0, label="Radius", prominent=True, help="How fine the texture is that is lifted, in pixels.",
         minimum=1.0, maximum=8.0, step=0.5,
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ class UpscalePass(Diffusion):
     """One enlargement."""
 
     factor: float = control(
-        2.0, label="Upscale by", help="How many times larger each side becomes; 1 only redraws.",
+        2.0, label="Upscale by", prominent=True, help="How many times larger each side becomes; 1 only redraws.",
         minimum=1.0, maximum=16.0, step=0.05,
     )  # fmt: skip
     method: str = control(
@@ -45,7 +45,7 @@ class UpscalePass(Diffusion):
         minimum=0.0, maximum=1.0, step=0.05,
     )  # fmt: skip
     denoising_strength: float = control(
-        0.3, label="Denoising strength",
+        0.3, label="Denoising strength", prominent=True,
         help="0.2–0.3 minimal, 0.3–0.45 sweet spot, 0.45–0.6 reinterprets, above regenerates.",
         minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.25, embedded=0.15),
     )  # fmt: skip

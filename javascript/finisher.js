@@ -1,0 +1,258 @@
+// Draws Finisher's accordion from the table of controls over one JSON value, and edits that value.
+(function () {
+  "use strict";
+
+  const root = () => (typeof gradioApp === "function" ? gradioApp() : document);
+
+  function element(tag, attributes, ...children) {
+    const made = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+      else if (value === true) made.setAttribute(key, "");
+      else if (value !== false && value !== undefined) made.setAttribute(key, value);
+    }
+    made.append(...children.filter((child) => child !== undefined && child !== null));
+    return made;
+  }
+
+  class Editor {
+    constructor(mount) {
+      this.mount = mount;
+      this.tab = mount.dataset.finisherTab;
+      this.table = JSON.parse(mount.dataset.finisherTable);
+      this.open = new Set();
+      this.chosen = {};
+      this.recipe = this.read();
+      this.draw();
+    }
+
+    textarea() {
+      return root().querySelector(`#finisher_${this.tab}_recipe textarea`);
+    }
+
+    read() {
+      const field = this.textarea();
+      this.text = field ? field.value : "{}";
+      this.broken = false;
+      try {
+        const value = JSON.parse(this.text || "{}");
+        if (value && typeof value === "object" && !Array.isArray(value)) return value;
+      } catch (error) { /* said below, on the page */ }
+      this.broken = true;
+      return {};
+    }
+
+    write() {
+      const field = this.textarea();
+      if (!field) return;
+      this.text = JSON.stringify(this.recipe);
+      field.value = this.text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+
+    refresh() {
+      const field = this.textarea();
+      if (field && field.value !== this.text) {
+        this.recipe = this.read();
+        this.draw();
+      }
+    }
+
+    settings(stage) {
+      const own = this.recipe[stage.name];
+      return own && typeof own === "object" ? own : {};
+    }
+
+    passes(stage) {
+      const own = this.settings(stage).passes;
+      return Array.isArray(own) && own.length ? own : stage.passes.default;
+    }
+
+    enabled(stage) {
+      const own = this.settings(stage).enabled;
+      return own === undefined ? stage.enabled : Boolean(own);
+    }
+
+    chosenPass(stage) {
+      return Math.min(this.chosen[stage.name] || 0, this.passes(stage).length - 1);
+    }
+
+    // The values a control is read from: the selected pass for a control of a pass, the stage otherwise.
+    values(stage, ofPass) {
+      return ofPass ? this.passes(stage)[this.chosenPass(stage)] || {} : this.settings(stage);
+    }
+
+    change(stage, edit) {
+      const settings = { ...this.settings(stage) };
+      edit(settings);
+      if (Object.keys(settings).length) this.recipe[stage.name] = settings;
+      else delete this.recipe[stage.name];
+      this.write();
+    }
+
+    set(stage, ofPass, control, value) {
+      this.change(stage, (settings) => {
+        let target = settings;
+        if (ofPass) {
+          settings.passes = this.passes(stage).map((one) => ({ ...one }));
+          target = settings.passes[this.chosenPass(stage)];
+        }
+        if (value === control.default) delete target[control.name];
+        else target[control.name] = value;
+        const alone = ofPass && JSON.stringify(settings.passes) === JSON.stringify(stage.passes.default);
+        if (alone) delete settings.passes;
+      });
+    }
+
+    draw() {
+      const focused = document.activeElement && document.activeElement.id;
+      const rows = this.table.stages.map((stage) => this.row(stage));
+      if (this.broken) {
+        rows.unshift(element("p", { class: "finisher-broken", role: "alert" },
+          "The recipe is not valid JSON; changing anything here starts a new one."));
+      }
+      this.mount.replaceChildren(...rows);
+      if (focused && focused.startsWith(`finisher-${this.tab}-`)) {
+        const again = document.getElementById(focused);
+        if (again) again.focus();
+      }
+    }
+
+    row(stage) {
+      const on = this.enabled(stage), open = this.open.has(stage.name);
+      const id = `finisher-${this.tab}-${stage.name}`;
+      const toggle = element("input", {
+        type: "checkbox", id: `${id}-on`, checked: on,
+        onchange: (event) => {
+          this.change(stage, (settings) => {
+            if (event.target.checked === stage.enabled) delete settings.enabled;
+            else settings.enabled = event.target.checked;
+          });
+          this.draw();
+        },
+      });
+      const ofPass = Boolean(stage.passes);
+      const controls = ofPass ? stage.passes.controls : stage.controls;
+      const prominent = controls.filter((control) => control.prominent);
+      const pen = element("button", {
+        type: "button", class: "finisher-pen", id: `${id}-pen`, "aria-expanded": String(open),
+        "aria-controls": `${id}-more`, title: open ? `Close ${stage.label}` : `All settings of ${stage.label}`,
+        onclick: () => { open ? this.open.delete(stage.name) : this.open.add(stage.name); this.draw(); },
+      }, "✎");
+      const count = ofPass && this.passes(stage).length > 1
+        ? element("small", {}, `pass ${this.chosenPass(stage) + 1} of ${this.passes(stage).length}`) : null;
+      const head = element("div", { class: "finisher-head" },
+        element("label", { class: "finisher-stage", title: stage.help }, toggle, element("span", {}, stage.label), count),
+        element("div", { class: "finisher-prominent" },
+          ...prominent.map((control) => this.field(stage, ofPass, control, `${id}-row`, on))),
+        pen);
+      return element("div", { class: on ? "finisher-row" : "finisher-row finisher-off" }, head,
+        open ? this.details(stage, `${id}-more`) : null);
+    }
+
+    details(stage, id) {
+      const body = element("div", { class: "finisher-more", id });
+      body.append(element("p", { class: "finisher-help" }, stage.help));
+      const rest = stage.controls.filter((control) => stage.passes || !control.prominent);
+      if (stage.passes) {
+        body.append(this.passBar(stage, id));
+        const others = stage.passes.controls.filter((control) => !control.prominent);
+        body.append(element("div", { class: "finisher-fields" },
+          ...others.map((control) => this.field(stage, true, control, id, true))));
+      }
+      if (rest.length) {
+        body.append(element("div", { class: "finisher-fields" },
+          ...rest.map((control) => this.field(stage, false, control, id, true))));
+      }
+      return body;
+    }
+
+    passBar(stage, id) {
+      const passes = this.passes(stage), chosen = this.chosenPass(stage);
+      const select = (index) => { this.chosen[stage.name] = index; this.draw(); };
+      const replace = (list, index) => {
+        this.change(stage, (settings) => { settings.passes = list; });
+        select(index);
+      };
+      const bar = element("div", { class: "finisher-passes", role: "tablist", "aria-label": `Passes of ${stage.label}` });
+      passes.forEach((one, index) => bar.append(element("button", {
+        type: "button", role: "tab", id: `${id}-pass-${index}`, "aria-selected": String(index === chosen),
+        onclick: () => select(index),
+      }, `Pass ${index + 1}`)));
+      bar.append(element("button", {
+        type: "button", id: `${id}-add`, title: "Add a copy of this pass", disabled: passes.length >= stage.passes.most,
+        onclick: () => replace([...passes.slice(0, chosen + 1), { ...passes[chosen] }, ...passes.slice(chosen + 1)], chosen + 1),
+      }, "+"));
+      bar.append(element("button", {
+        type: "button", id: `${id}-remove`, title: "Remove this pass", disabled: passes.length < 2,
+        onclick: () => replace(passes.filter((one, index) => index !== chosen), Math.max(0, chosen - 1)),
+      }, "−"));
+      return bar;
+    }
+
+    field(stage, ofPass, control, prefix, live) {
+      const id = `${prefix}-${control.name}`;
+      const values = this.values(stage, ofPass);
+      const value = values[control.name] === undefined ? control.default : values[control.name];
+      const changed = values[control.name] !== undefined && values[control.name] !== control.default;
+      const save = (next) => this.set(stage, ofPass, control, next);
+      const label = element("label", { for: id, title: control.help }, control.label);
+      const shell = element("div", { class: changed ? "finisher-field finisher-changed" : "finisher-field" }, label);
+      const disabled = !live;
+      if (control.kind === "switch") {
+        shell.append(element("input", { id, type: "checkbox", checked: Boolean(value), disabled,
+          onchange: (event) => { save(event.target.checked); this.draw(); } }));
+      } else if (control.kind === "choice") {
+        shell.append(element("select", { id, disabled, onchange: (event) => { save(event.target.value); this.draw(); } },
+          ...control.choices.map((choice) => element("option", { value: choice, selected: choice === value }, choice))));
+      } else if (control.kind === "text") {
+        const offered = control.choices ? `${id}-list` : undefined;
+        const field = element("input", { id, type: "text", list: offered, disabled, placeholder: "as the base",
+          onchange: (event) => { save(event.target.value); this.draw(); } });
+        field.value = String(value);
+        shell.append(field);
+        if (offered) {
+          shell.append(element("datalist", { id: offered },
+            ...control.choices.map((choice) => element("option", { value: choice }))));
+        }
+      } else {
+        shell.append(...this.number(id, control, value, disabled, save));
+      }
+      shell.append(element("small", { class: "finisher-help" }, control.help));
+      return shell;
+    }
+
+    number(id, control, value, disabled, save) {
+      const limits = { min: control.minimum, max: control.maximum, step: control.step };
+      const slider = element("input", { type: "range", ...limits, disabled, tabindex: "-1", "aria-hidden": "true" });
+      const box = element("input", { id, type: "number", ...limits, disabled });
+      slider.value = box.value = String(value);
+      slider.addEventListener("input", () => { box.value = slider.value; });
+      slider.addEventListener("change", () => { save(Number(slider.value)); this.draw(); });
+      box.addEventListener("change", () => {
+        const typed = Number(box.value);
+        const inside = Math.min(control.maximum, Math.max(control.minimum, Number.isFinite(typed) && box.value !== "" ? typed : control.default));
+        save(control.kind === "integer" ? Math.round(inside) : inside);
+        this.draw();
+      });
+      return [slider, box];
+    }
+  }
+
+  const editors = {};
+
+  function mountAll() {
+    for (const mount of root().querySelectorAll(".finisher-editor")) {
+      const tab = mount.dataset.finisherTab;
+      if (!editors[tab] || editors[tab].mount !== mount) {
+        if (root().querySelector(`#finisher_${tab}_recipe textarea`)) editors[tab] = new Editor(mount);
+      }
+    }
+  }
+
+  // The page calls this by name when the recipe's text was changed by the server.
+  window.finisherRefresh = (tab) => { if (editors[tab]) editors[tab].refresh(); };
+
+  if (typeof onUiLoaded === "function") onUiLoaded(mountAll);
+  if (typeof onAfterUiUpdate === "function") onAfterUiUpdate(mountAll);
+})();

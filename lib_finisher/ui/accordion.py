@@ -1,0 +1,45 @@
+"""The gradio side of the page: an accordion with its switch, one hidden text that holds the recipe, and its table.
+
+Works with gradio 3.41 and 4.40: the controls themselves are drawn by javascript/finisher.js, so that the page stays
+light and one editor serves every stage and pass.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gradio
+
+from lib_finisher.ui.table import Choices, page_table
+
+EMPTY_RECIPE = "{}"
+
+Accordion = Callable[..., Any]
+"""Makes the host's InputAccordion: called with (value, label=..., elem_id=...)."""
+
+
+def build(tab: str, accordion: Accordion, choices: Choices) -> tuple[Any, Any]:
+    """The accordion of one tab ("txt2img" or "img2img"): (its switch, the text that holds the recipe as JSON)."""
+    with accordion(False, label="Finisher", elem_id=f"finisher_{tab}") as enabled:
+        table = html.escape(json.dumps(page_table(choices), ensure_ascii=False), quote=True)
+        gradio.HTML(f'<div class="finisher-editor" data-finisher-tab="{tab}" data-finisher-table="{table}"></div>')
+        recipe = gradio.Textbox(
+            EMPTY_RECIPE,
+            label="Finisher recipe",
+            elem_id=f"finisher_{tab}_recipe",
+            elem_classes=["finisher-recipe"],
+            lines=1,
+        )
+    # A value that arrives from the server (pasted infotext, a preset) has to reach the drawn controls.
+    script = f"() => {{ window.finisherRefresh && window.finisherRefresh({json.dumps(tab)}); }}"
+    recipe.change(fn=None, inputs=None, outputs=None, **_javascript(script))
+    return enabled, recipe
+
+
+def _javascript(script: str) -> dict[str, str]:
+    """The keyword that gives an event its script: another one in gradio 3 and 4."""
+    major = int(gradio.__version__.split(".", maxsplit=1)[0])
+    return {"_js" if major < 4 else "js": script}

@@ -1,0 +1,53 @@
+"""The table of controls as the page needs it. No gradio here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lib_finisher.controls import Control, controls_of, differences
+from lib_finisher.stages.order import STAGES
+
+Choices = Mapping[str, Sequence[str]]
+"""What a text control offers on this host, by the control's name: samplers, checkpoints, detectors, upscalers."""
+
+
+def page_table(choices: Choices, family: str = "") -> dict[str, Any]:
+    """The stages in order, each with its controls, as JSON data for the page's script."""
+    return {"stages": [_stage(stage, choices, family) for stage in STAGES]}
+
+
+def _stage(stage: Any, choices: Choices, family: str) -> dict[str, Any]:
+    rows = controls_of(stage.settings)
+    told: dict[str, Any] = {
+        "name": stage.name,
+        "label": stage.label,
+        "help": next(row.help for row in rows if row.name == "enabled"),
+        "enabled": next(bool(row.default_for(family)) for row in rows if row.name == "enabled"),
+        "controls": [_control(row, choices, family) for row in rows if row.kind != "passes" and row.name != "enabled"],
+    }
+    for row in rows:
+        if row.kind == "passes" and row.item is not None:
+            told["passes"] = {
+                "most": int(row.maximum or 1),
+                "default": [differences(item) for item in row.default],
+                "controls": [_control(item, choices, family) for item in controls_of(row.item)],
+            }
+    return told
+
+
+def _control(row: Control, choices: Choices, family: str) -> dict[str, Any]:
+    told = {
+        "name": row.name,
+        "kind": row.kind,
+        "label": row.label,
+        "help": row.help,
+        "default": row.default_for(family),
+        "prominent": row.prominent,
+    }
+    if row.kind in ("integer", "number"):
+        told |= {"minimum": row.minimum, "maximum": row.maximum, "step": row.step}
+    offered = list(row.choices) or list(choices.get(row.name, ()))
+    if offered:
+        told["choices"] = offered
+    return told

@@ -1,0 +1,181 @@
+"""The page in a real browser, on both gradio generations: draw, change, passes, paste, keyboard, themes, weight."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+DETAIL = "finisher-txt2img-detail"
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=["gradio3", "gradio4"])
+def served(request: pytest.FixtureRequest) -> Iterator[str]:
+    python = ROOT / f".venv-{request.param}" / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"{python.parent.parent.name} is not set up; `make setup` makes it")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
+    command = [str(python), str(ROOT / "tests" / "browser" / "page_app.py"), str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        _wait(url, process)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if BROWSER is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture()
+def page(browser: Any, served: str) -> Iterator[Any]:
+    opened = browser.new_page(viewport={"width": 900, "height": 900})
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(served)
+    opened.wait_for_selector(".finisher-row", timeout=60_000)
+    yield opened
+    opened.close()
+    assert errors == []
+
+
+def given(page: Any) -> dict[str, Any]:
+    """The recipe that a generation would be given now."""
+    page.evaluate("() => { document.querySelector('#given textarea').value = ''; }")
+    page.click("#generate")
+    for _ in range(100):
+        text = page.input_value("#given textarea")
+        if text:
+            return json.loads(json.loads(text)[1])  # type: ignore[no-any-return]
+        page.wait_for_timeout(100)
+    raise AssertionError("the server gave no answer")
+
+
+def type_into(page: Any, identity: str, text: str) -> None:
+    page.fill(f"#{identity}", text)
+    page.keyboard.press("Tab")
+
+
+def test_every_stage_has_its_row_in_order_and_nothing_is_changed(page: Any) -> None:
+    assert page.locator(".finisher-stage span").all_inner_texts() == [
+        "Refine", "Extend", "Repair", "Detail", "Upscale", "Texture", "Grade",
+    ]  # fmt: skip
+    assert given(page) == {}
+    assert page.evaluate("() => document.querySelectorAll('.finisher-editor *').length") < 400
+
+
+def test_what_is_changed_and_only_that_is_in_the_recipe(page: Any) -> None:
+    type_into(page, "finisher-txt2img-grade-row-contrast", "0.3")
+    page.uncheck("#finisher-txt2img-refine-on")
+    assert given(page) == {"grade": {"contrast": 0.3}, "refine": {"enabled": False}}
+    type_into(page, "finisher-txt2img-grade-row-contrast", "0.1")
+    page.check("#finisher-txt2img-refine-on")
+    assert given(page) == {}
+
+
+def test_one_editor_serves_every_pass(page: Any) -> None:
+    page.click(f"#{DETAIL}-pen")
+    type_into(page, f"{DETAIL}-more-confidence", "0.5")
+    page.click(f"#{DETAIL}-more-add")
+    type_into(page, f"{DETAIL}-row-detector", "hand_yolov8n")
+    assert given(page) == {"detail": {"passes": [{"confidence": 0.5}, {"confidence": 0.5, "detector": "hand_yolov8n"}]}}
+    page.click(f"#{DETAIL}-more-pass-0")
+    assert page.input_value(f"#{DETAIL}-row-detector") == "face_yunet"
+    page.click(f"#{DETAIL}-more-remove")
+    assert given(page)["detail"]["passes"] == [{"confidence": 0.5, "detector": "hand_yolov8n"}]
+    for _ in range(10):
+        if page.is_enabled(f"#{DETAIL}-more-add"):
+            page.click(f"#{DETAIL}-more-add")
+    assert len(given(page)["detail"]["passes"]) == 8
+
+
+def test_what_is_out_of_range_is_brought_back(page: Any) -> None:
+    type_into(page, "finisher-txt2img-upscale-row-factor", "99")
+    assert page.input_value("#finisher-txt2img-upscale-row-factor") == "16"
+    type_into(page, "finisher-txt2img-upscale-row-factor", "")
+    assert page.input_value("#finisher-txt2img-upscale-row-factor") == "2"
+
+
+def test_a_value_from_the_server_is_drawn(page: Any) -> None:
+    page.click("#paste")
+    page.wait_for_function("() => document.querySelector('#finisher-txt2img-grade-row-contrast').value === '0.55'")
+    assert not page.is_checked("#finisher-txt2img-refine-on")
+    assert given(page) == {"grade": {"contrast": 0.55}, "refine": {"enabled": False}}
+
+
+def test_the_keyboard_reaches_everything(page: Any) -> None:
+    page.focus("#finisher-txt2img-refine-on")
+    page.keyboard.press("Space")
+    assert page.evaluate("() => document.activeElement.id") == "finisher-txt2img-refine-on", "focus survives a redraw"
+    seen = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("() => document.activeElement.id"))
+    for wanted in ("detail-pen", "upscale-row-factor", "grade-on", "grade-row-grain"):
+        assert any(identity.endswith(wanted) for identity in seen), (wanted, seen)
+
+
+def test_every_field_says_what_it_does(page: Any) -> None:
+    for stage in ("refine", "extend", "repair", "detail", "upscale", "texture", "grade"):
+        page.click(f"#finisher-txt2img-{stage}-pen")
+    labels = page.locator(".finisher-field label")
+    assert labels.count() > 60
+    assert all(labels.nth(index).get_attribute("title") for index in range(labels.count()))
+    assert page.evaluate("() => document.querySelectorAll('.finisher-editor *').length") < 1200
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(process.stderr.read().decode() if process.stderr else "the page's server ended")
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError("the page's server did not start")
+
+
+def test_screenshots_for_people(page: Any, served: str) -> None:
+    """Leaves pictures of both themes under out/, where a person can look at them."""
+    folder = Path(ROOT / "out" / "page")
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        page.goto(f"{served}?__theme={theme}")
+        page.wait_for_selector(".finisher-row")
+        page.click(f"#{DETAIL}-pen")
+        file = folder / f"{served.rsplit(':', 1)[1].strip('/')}-{theme}.png"
+        page.screenshot(path=str(file), full_page=True)
+        assert file.stat().st_size > 20_000
