@@ -17,7 +17,7 @@ from lib_finisher import __version__
 from lib_finisher.console import ProgressBar, plan_table, report_table
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors
-from lib_finisher.events import Control, Meter, ignore
+from lib_finisher.events import Control, Meter
 from lib_finisher.family import detect
 from lib_finisher.finishing import FileReport, Saving, finish_files, pictures_in
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
@@ -176,7 +176,7 @@ def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[File
 def _plan(options: argparse.Namespace) -> int:
     host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
     recipe = _read_recipe(options, host.model().family)
-    tools = Tools(host, Detectors().detect, Meter(Control(), ignore, 0.0))
+    tools = Tools(host, Detectors().detect, Meter(Control()))
     told: list[dict[str, Any]] = []
     failed = False
     for file in pictures_in(options.inputs):

@@ -78,13 +78,17 @@ class Control:
 
 
 class Meter:
-    """Counts megapixel-steps and tells of them; also the watch that engines and stages are given."""
+    """Counts megapixel-steps and tells of them; also the watch that engines and stages are given.
 
-    def __init__(self, control: Control, listener: Listener, total: float) -> None:
+    `expected` estimates the total; it is only asked when something is sampled at all.
+    """
+
+    def __init__(self, control: Control, listener: Listener = ignore, expected: Callable[[], float] = float) -> None:
         self._control = control
         self._listener = listener
+        self._expected = expected
         self._done = 0.0
-        self._total = total
+        self._total: float | None = None
 
     def check(self) -> None:
         """See `Control.check`."""
@@ -97,5 +101,5 @@ class Meter:
     def advance(self, megapixel_steps: float) -> None:
         """That much more has been sampled."""
         self._done += megapixel_steps
-        self._total = max(self._total, self._done)
+        self._total = max(self._expected() if self._total is None else self._total, self._done)
         self._listener(Progress(self._done, self._total))

@@ -101,9 +101,7 @@ class Pipeline:
 
     def run(self, works: Sequence[Work]) -> list[Finished]:
         """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
-        quiet = Meter(self._control, ignore, 0.0)
-        total = sum(self._expected(work, Tools(self._host, self._find, quiet)) for work in works)
-        meter = Meter(self._control, self._listener, total)
+        meter = Meter(self._control, self._listener, lambda: sum(map(self._expected, works)))
         hands = [_InHand(work) for work in works]
         for stage in STAGES:
             _Turn(self, stage, hands, meter).run()
@@ -111,7 +109,8 @@ class Pipeline:
             hand.done.pixels = hand.work.pixels
         return [hand.done for hand in hands]
 
-    def _expected(self, work: Work, tools: Tools) -> float:
+    def _expected(self, work: Work) -> float:
+        tools = Tools(self._host, self._find, Meter(self._control))
         try:
             return make_plan(work, self._recipe, tools).total.megapixel_steps
         # An estimate is only for the progress bar: whatever is wrong, the stage itself will say it better.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,28 @@ class Onward:
 
     def advance(self, megapixel_steps: float) -> None:
         self.megapixel_steps += megapixel_steps
+
+
+REAL_CACHE = os.environ.get("XDG_CACHE_HOME")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or fills the cache of whoever runs the tests."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if REAL_CACHE is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = REAL_CACHE
+
+
+def weights(name: str) -> Path:
+    """A model file that `make setup` fetches; skips with a reason where it is not there."""
+    file = Path(REAL_CACHE or Path.home() / ".cache") / "finisher" / "upscalers" / name
+    if not file.is_file():
+        pytest.skip(f"{name} is not there; `make setup` fetches it")
+    return file
 
 
 @pytest.fixture(scope="session")

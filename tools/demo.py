@@ -20,7 +20,6 @@ from lib_finisher.review.page import write_page  # noqa: E402
 
 PORTRAIT = HERE / "examples" / "astronaut.png"
 OUT = HERE / "out" / "demo"
-MODELS = HERE / ".cache" / "upscalers"
 REPORT = "report.json"
 
 
@@ -49,7 +48,7 @@ def main() -> int:
 def _finish() -> int:
     """Run the command line as a user would, and keep its report."""
     call = ["finish", str(PORTRAIT), "--out", str(OUT), "--upscale-to", "2", "--save-stages", "--no-cache"]
-    return finisher([*call, "--models", str(MODELS), "--report", str(OUT / REPORT)])
+    return finisher([*call, "--report", str(OUT / REPORT)])
 
 
 def _page() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,8 +12,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent.parent
-FOLDER = HERE / ".cache" / "upscalers"
+# Where the command line looks for upscaler models, too.
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finisher" / "upscalers"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, size_of
-from lib_finisher.imaging.masks import smoothstep
 
 _LOW_FREQUENCY_SCALE = 16
 _RING_PIXELS = 64
@@ -77,25 +76,23 @@ def white_balance(pixels: Pixels, strength: float) -> Pixels:
     return pixels * (1.0 + np.float32(strength) * (gains.astype(np.float32) - 1.0))
 
 
-def contrast(pixels: Pixels, amount: float) -> Pixels:
-    """An S-curve about middle grey on the lightness, colours kept; `amount` -1..1, 0 changes nothing."""
-    if amount == 0:
+def tone(pixels: Pixels, contrast: float, saturation: float) -> Pixels:
+    """Contrast and saturation, each -1..1; with both at 0 nothing changes.
+
+    Contrast is an S-curve about middle grey on the lightness, colours kept. Saturation multiplies the chroma by
+    1 + `saturation`, less where a colour is already strong, so that nothing glows.
+    """
+    if contrast == 0 and saturation == 0:
         return pixels
     lab = to_lab(pixels)
-    level = lab[..., 0] / np.float32(100.0)
-    curve = smoothstep(level).astype(np.float32)
-    lab[..., 0] = np.float32(100.0) * (level + np.float32(amount) * (curve - level))
-    return from_lab(lab)
-
-
-def saturation(pixels: Pixels, amount: float) -> Pixels:
-    """Chroma times 1 + `amount` (-1..1), less where a colour is already strong, so that nothing glows."""
-    if amount == 0:
-        return pixels
-    lab = to_lab(pixels)
-    chroma = np.hypot(lab[..., 1], lab[..., 2])
-    room = 1.0 / (1.0 + (chroma / np.float32(60.0)) ** 2) if amount > 0 else np.ones_like(chroma)
-    lab[..., 1:] *= (1.0 + np.float32(amount) * room)[..., None]
+    if contrast != 0:
+        level = lab[..., 0] / np.float32(100.0)
+        curve = level * level * (np.float32(3.0) - np.float32(2.0) * level)
+        lab[..., 0] = np.float32(100.0) * (level + np.float32(contrast) * (curve - level))
+    if saturation != 0:
+        chroma = np.hypot(lab[..., 1], lab[..., 2])
+        room = 1.0 / (1.0 + (chroma / np.float32(60.0)) ** 2) if saturation > 0 else np.ones_like(chroma)
+        lab[..., 1:] *= (1.0 + np.float32(saturation) * room)[..., None]
     return from_lab(lab)
 
 

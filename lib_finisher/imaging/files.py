@@ -78,7 +78,7 @@ def save_png(path: Path, pixels: Pixels, alpha: Mask | None = None, texts: dict[
     for key, text in (texts or {}).items():
         info.add_itxt(key, text) if not text.isascii() else info.add_text(key, text)
     buffer = io.BytesIO()
-    Image.fromarray(channels).save(buffer, "PNG", pnginfo=info, compress_level=4)
+    Image.fromarray(channels).save(buffer, "PNG", pnginfo=info, compress_level=3)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

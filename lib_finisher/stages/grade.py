@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control
-from lib_finisher.imaging.colour import clipped_shares, contrast, saturation, white_balance
+from lib_finisher.imaging.colour import clipped_shares, tone, white_balance
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.imaging.grain import grain
 from lib_finisher.stages.stage import Estimate, Redraws, StageOutput, Tools, Work
@@ -54,8 +54,7 @@ class Grade:
     def run(self, work: Work, settings: GradeSettings, tools: Tools) -> Redraws:
         """White balance, contrast, saturation, grain; nothing is sampled, and each at 0 changes no bit."""
         pixels = white_balance(work.pixels, settings.white_balance)
-        pixels = contrast(pixels, settings.contrast)
-        pixels = saturation(pixels, settings.saturation)
+        pixels = tone(pixels, settings.contrast, settings.saturation)
         pixels = grain(pixels, settings.grain, settings.grain_size, work.base.seed)
         if pixels is work.pixels:
             return StageOutput(pixels, "skipped", "everything is at 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from PIL import Image
 from lib_finisher.cli import main
 from lib_finisher.imaging.files import load_picture
 from lib_finisher.review.page import write_page
-from tests.conftest import PORTRAIT, ROOT
+from tests.conftest import PORTRAIT, ROOT, weights
 
 QUICK = ["--set", "refine.steps=4", "--set", "detail.steps=4", "--set", "upscale.steps=4"]
 
@@ -128,13 +129,15 @@ def test_the_page_stands_alone(tmp_path: Path, portrait: np.ndarray) -> None:
 
 @pytest.mark.slow
 def test_the_demo_finishes_the_portrait() -> None:
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "demo.py"), "--once"], capture_output=True, text=True, check=False
-    )
+    folder = weights("RealESR_Gx4.pth").parent.parent.parent
+    command = [sys.executable, str(ROOT / "tools" / "demo.py"), "--once"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder)}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stdout + result.stderr
     told = json.loads((ROOT / "out" / "demo" / "report.json").read_text(encoding="utf-8"))["pictures"][0]
     stages = {item["stage"]: item for item in told["stages"]}
     assert "found 1 face" in stages["detail"]["reason"]
+    assert "RealESR_Gx4" in stages["upscale"]["reason"]
     assert {stages[name]["status"] for name in ("refine", "detail", "upscale", "texture", "grade")} == {"ran"}
     base, finished = load_picture(PORTRAIT).pixels, load_picture(Path(told["output"])).pixels
     assert finished.shape == (base.shape[0] * 2, base.shape[1] * 2, 3)

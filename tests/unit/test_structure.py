@@ -12,7 +12,11 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "lib_finisher"
-CORE = [file for file in PACKAGE.rglob("*.py") if "hosts" not in file.parts or file.name == "port.py"]
+CORE = [
+    file
+    for file in PACKAGE.rglob("*.py")
+    if not {"hosts", "ui"} & set(file.relative_to(PACKAGE).parts) or file.name == "port.py"
+]
 FRONTS = {"cli.py", "__main__.py"}
 
 
