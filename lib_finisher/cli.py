@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -22,7 +24,7 @@ from lib_finisher.family import detect
 from lib_finisher.finishing import FileReport, Saving, finish_files, pictures_in
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError
-from lib_finisher.imaging.files import PictureError, load_picture
+from lib_finisher.imaging.files import PictureError, load_mask, load_picture
 from lib_finisher.model_header import HeaderError
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import Plan, make_plan
@@ -56,6 +58,10 @@ Exit status: 0 all finished, 1 some failed (they are named), 2 the call cannot b
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # Not every console can show every character of a file's name or of a table.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="finisher: %(message)s", stream=sys.stderr)
     try:
@@ -63,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, HostError, HeaderError) as error:
         _say(f"finisher: {error}")
         return NOT_USABLE
+    except KeyboardInterrupt:
+        _say("finisher: stopped")
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,17 +143,20 @@ def _finish(options: argparse.Namespace) -> int:
         _print(f"engine: {host.capabilities.engine}")
         for remark in host.remarks():
             _print(f"  note: {remark}")
+    _writable(options.out, options.report)
     before = _on_interrupt(control)
     reports = []
+    files = pictures_in(options.inputs)
     try:
         saving = Saving(options.out, options.overwrite, options.save_stages)
-        files = pictures_in(options.inputs)
         base = Base(seed=options.seed)
         for report in finish_files(files, pipeline, host, recipe, base, saving, options.mask, control):
             reports.append(report)
             progress.close()
             if not options.json:
                 _print(_told(report))
+    except KeyboardInterrupt:
+        _say("finisher: stopped at once")
     finally:
         signal.signal(signal.SIGINT, before)
     unseen = files[len(reports) :]
@@ -157,14 +169,17 @@ def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[File
     pictures = [report.as_json() for report in reports]
     told = {"engine": host.capabilities.engine, "notes": host.remarks(), "pictures": pictures}
     text = json.dumps(told, indent=2, ensure_ascii=False)
-    if options.report is not None:
-        write_text(options.report, text + "\n")
     if options.json:
         _print(text)
     else:
         _print(f"{len(reports) - len(failed)} of {len(reports)} pictures finished")
     for report in failed:
         _say(f"finisher: failed: {_named(report)}")
+    if options.report is not None:
+        try:
+            write_text(options.report, text + "\n")
+        except OSError as error:
+            _say(f"finisher: the report could not be written to {options.report} ({error.strerror or error})")
     if not reports:
         _say("finisher: there is no picture in what was given")
         return NOT_USABLE
@@ -176,12 +191,16 @@ def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[File
 def _plan(options: argparse.Namespace) -> int:
     host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
     recipe = _read_recipe(options, host.model().family)
+    if options.mask is not None:
+        recipe = recipe.changed("repair", _enabled(recipe["repair"]))
     tools = Tools(host, Detectors().detect, Meter(Control()))
     told: list[dict[str, Any]] = []
     failed = False
     for file in pictures_in(options.inputs):
         try:
-            plan = make_plan(Work(load_picture(file).pixels, Base(seed=options.seed)), recipe, tools)
+            picture = load_picture(file).pixels
+            mask = None if options.mask is None else load_mask(options.mask, (picture.shape[1], picture.shape[0]))
+            plan = make_plan(Work(picture, Base(seed=options.seed), mask), recipe, tools)
         except PictureError as error:
             failed = True
             told.append({"input": str(file), "error": str(error)})
@@ -192,6 +211,9 @@ def _plan(options: argparse.Namespace) -> int:
             _print(f"{file}\n{plan_table(plan)}")
     if options.json:
         _print(json.dumps({"engine": host.capabilities.engine, "pictures": told}, indent=2, ensure_ascii=False))
+    if not told:
+        _say("finisher: there is no picture in what was given")
+        return NOT_USABLE
     return SOME_FAILED if failed else FINISHED
 
 
@@ -218,10 +240,10 @@ def _read_recipe(options: argparse.Namespace, family: str = "") -> Recipe:
     data: Any = {}
     if options.recipe is not None:
         try:
-            data = json.loads(options.recipe.read_text(encoding="utf-8"))
+            data = json.loads(options.recipe.read_bytes())
         except OSError as error:
             raise SettingsError([f"{options.recipe}: cannot be read ({error.strerror or error})."]) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError([f"{options.recipe}: not valid JSON ({error})."]) from error
         if not isinstance(data, dict):
             raise SettingsError([f"{options.recipe}: a recipe is an object of stages."])
@@ -231,6 +253,17 @@ def _read_recipe(options: argparse.Namespace, family: str = "") -> Recipe:
     if not 1.0 <= options.upscale_to <= 16.0:
         raise SettingsError([f"--upscale-to: {options.upscale_to:g} is not accepted; it must be from 1 to 16."])
     return recipe.changed("upscale", scaled_to(recipe["upscale"], options.upscale_to))
+
+
+def _writable(folder: Path, report: Path | None) -> None:
+    """Find out before the work whether its results can be saved. Raises SettingsError."""
+    for place in [folder] if report is None else [folder, report.parent]:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place):
+                pass
+        except OSError as error:
+            raise SettingsError([f"{place}: nothing can be written there ({error.strerror or error})."]) from error
 
 
 def _enabled(settings: Any) -> Any:

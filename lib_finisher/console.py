@@ -25,6 +25,7 @@ class ProgressBar:
         self._label = ""
         self._began = time.monotonic()
         self._last = 0.0
+        self._done = 0.0
 
     def __call__(self, event: Event) -> None:
         """Follow an event of the pipeline."""
@@ -35,6 +36,10 @@ class ProgressBar:
             self._draw(f"{event.label} …")
         elif isinstance(event, Progress) and time.monotonic() - self._last > _REDRAW_SECONDS:
             self._last = time.monotonic()
+            if event.done < self._done:
+                # The next chunk of pictures counts from the beginning.
+                self._began = self._last
+            self._done = event.done
             self._draw(self._bar(event))
         elif isinstance(event, StageFinished):
             self._draw(f"{event.stage}: {event.status} in {event.seconds:.1f} s")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -224,7 +223,7 @@ def _convert(row: Control, value: Any) -> tuple[bool, Any]:
         return isinstance(value, bool), value
     if row.kind in ("text", "choice"):
         return isinstance(value, str) and (row.kind == "text" or value in row.choices), value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1e15 < value < 1e15:
         return False, value
     if row.kind == "integer" and value != int(value):
         return False, value

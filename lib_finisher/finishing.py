@@ -13,7 +13,7 @@ import numpy as np
 from lib_finisher import __version__
 from lib_finisher.events import Control
 from lib_finisher.hosts.port import Host
-from lib_finisher.imaging.arrays import Mask
+from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.files import EXTENSIONS, LoadedPicture, PictureError, load_mask, load_picture, save_png
 from lib_finisher.imaging.geometry import Box, Size, cut, size_of
 from lib_finisher.imaging.resize import resize
@@ -71,7 +71,8 @@ def pictures_in(inputs: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for item in inputs:
         if item.is_dir():
-            files += sorted(file for file in item.iterdir() if file.suffix.lower() in EXTENSIONS)
+            found = (file for file in item.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+            files += sorted(found)
         else:
             files.append(item)
     return files
@@ -149,27 +150,42 @@ def _load(source: Path, mask: Path | None) -> _Loaded | FileReport:
 def _saved(
     item: _Loaded, done: Finished, host: Host, recipe: Recipe, base: Base, saving: Saving, taken: set[Path]
 ) -> FileReport:
-    picture = item.picture
+    picture, size, notes = item.picture, size_of(done.pixels), list(item.picture.notes)
+    if done.interrupted_in and not any(report.status in ("ran", "reused") for report in done.reports):
+        return FileReport(item.source, None, f"interrupted in {done.interrupted_in}, before any stage was complete")
     alpha = None if picture.alpha is None else _alpha_of(picture.alpha, done, recipe)
-    path = _free_path(saving, item.source, taken)
+    stem = item.source.stem + (".interrupted" if done.interrupted_in else "")
     try:
-        save_png(path, done.pixels, alpha, _texts(picture, done, host, recipe, base))
-        for name, pixels in done.stages.items():
-            number = NAMES.index(name) + 1
-            save_png(saving.folder / "stages" / path.stem / f"{number}-{name}.png", pixels)
+        path = _save_free(saving, stem, taken, done.pixels, alpha, _texts(picture, done, host, recipe, base))
     except OSError as error:
-        return FileReport(item.source, None, f"{path}: cannot be written ({error.strerror or error}).")
-    return FileReport(item.source, path, done.error, size_of(done.pixels), tuple(done.reports), picture.notes)
+        return FileReport(
+            item.source, None, f"{saving.folder / stem}.png: cannot be written ({error.strerror or error})."
+        )
+    folder = saving.folder / "stages" / path.stem
+    for name, pixels in done.stages.items():
+        try:
+            save_png(folder / f"{NAMES.index(name) + 1}-{name}.png", pixels)
+        except OSError as error:
+            notes.append(f"the picture after {name} could not be saved ({error.strerror or error})")
+    return FileReport(item.source, path, done.error, size, tuple(done.reports), tuple(notes))
 
 
-def _free_path(saving: Saving, source: Path, taken: set[Path]) -> Path:
-    """The result's file: never an input's, never one of this run, and no file that exists unless that was asked for."""
-    number, path = 1, saving.folder / f"{source.stem}.png"
-    while path.resolve() in taken or (path.exists() and not saving.overwrite):
+def _save_free(
+    saving: Saving, stem: str, taken: set[Path], pixels: Pixels, alpha: Mask | None, texts: dict[str, str]
+) -> Path:
+    """Save under a name that is no input's, none of this run, and none that exists unless that was asked for."""
+    number, path = 1, saving.folder / f"{stem}.png"
+    while True:
+        if path.resolve() not in taken:
+            try:
+                save_png(path, pixels, alpha, texts, replace=saving.overwrite)
+                taken.add(path.resolve())
+                return path
+            except FileExistsError:
+                if not path.exists():
+                    raise
         number += 1
-        path = saving.folder / f"{source.stem}-{number}.png"
-    taken.add(path.resolve())
-    return path
+        path = saving.folder / f"{stem}-{number}.png"
 
 
 def _texts(picture: LoadedPicture, done: Finished, host: Host, recipe: Recipe, base: Base) -> dict[str, str]:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,10 @@ from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.act import redraw
 from lib_finisher.redraw.ladder import AreaBudget
-from lib_finisher.redraw.patch import Cost, Request
+from lib_finisher.redraw.patch import Cost, Refusal, Request
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Base, Finder, Redraws, Stage, StageOutput, Tools, Work
-from lib_finisher.store.results import PatchStore, ResultStore, digest
+from lib_finisher.store.results import PatchStore, ResultStore, digest, digest_of_files
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class Pipeline:
         self._control = control or Control()
         self._keep_stages = keep_stages
         self._budget = AreaBudget(host.capabilities)
+        self._code = _code_identity() if store is not None else ""
 
     def run(self, works: Sequence[Work]) -> list[Finished]:
         """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
@@ -161,6 +163,8 @@ class _Turn:
             return False
         array, note = found
         output = StageOutput(from_uint16(array), "reused", str(note.get("reason", "")))
+        output.notes = [str(text) for text in note.get("notes", ())]
+        output.refusals = [Refusal(**item) for item in note.get("refusals", ())]
         if note.get("mask") is not None and self.pipeline._store is not None:
             stored = self.pipeline._store.get(note["mask"])
             if stored is None:
@@ -218,24 +222,29 @@ class _Turn:
                 output.status = "skipped" if output.pixels is hand.work.pixels else "ran"
         elif output.stopped == "skipped":
             output = replace_output(output, hand.work.pixels, "skipped", "skipped by the user")
-        elif output.status in ("ran", "skipped") and not output.refusals and self.pipeline._store is not None:
-            note: dict[str, Any] = {"reason": output.reason, "stage": self.stage.name}
+        elif output.status == "ran" and not output.degraded and self.pipeline._store is not None:
+            refusals = [asdict(item) for item in output.refusals]
+            note: dict[str, Any] = {
+                "reason": output.reason,
+                "stage": self.stage.name,
+                "notes": output.notes,
+                "refusals": refusals,
+            }
             if output.mask is not None:
                 note["mask"] = digest(hand.key, "mask")
                 self.pipeline._store.put(note["mask"], output.mask, {})
-            if output.status == "ran":
-                self.pipeline._store.put(hand.key, to_uint16(output.pixels), note)
+            self.pipeline._store.put(hand.key, to_uint16(output.pixels), note)
         self.settle(hand, output)
 
     def settle(self, hand: _InHand, output: StageOutput) -> None:
         """Report, and make the output the next stage's input."""
-        if output.status in ("ran", "reused"):
+        if output.status in ("ran", "reused", "failed"):
             mask: Mask | None = hand.work.mask if output.mask is None else output.mask
             pixels = output.pixels if output.status == "reused" else from_uint16(to_uint16(output.pixels))
             if mask is not None and mask.shape != pixels.shape[:2]:
                 mask = None
             hand.work = replace(hand.work, pixels=pixels, mask=mask)
-            if self.pipeline._keep_stages:
+            if self.pipeline._keep_stages and output.status != "failed":
                 hand.done.stages[self.stage.name] = pixels
         self.report(hand, output)
 
@@ -261,7 +270,7 @@ class _Turn:
         upscalers = [asdict(item) for item in self.pipeline._host.upscalers()] if self.stage.name == "upscale" else []
         told = {
             "stage": self.stage.name,
-            "version": self.stage.version,
+            "code": self.pipeline._code,
             "settings": write(self.settings),
             "engine": self.pipeline._host.identity if self.stage.diffuses else "",
             "base": asdict(base),
@@ -269,6 +278,12 @@ class _Turn:
         }
         mask = work.mask if self.stage.name in ("repair", "extend") else None
         return digest(told, to_uint16(work.pixels), *([] if mask is None else [mask]))
+
+
+def _code_identity() -> str:
+    """Changes with the code and the models that results are made by: no stored result outlives its recipe's meaning."""
+    rooms = ("imaging", "redraw", "stages", "detect")
+    return digest(*(digest_of_files(Path(__file__).parent / room, ("*.py", "*.onnx")) for room in rooms))
 
 
 def replace_output(output: StageOutput, pixels: Pixels, status: str, reason: str) -> StageOutput:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from lib_finisher.controls import SettingsError, controls_of, defaults, differences, read, write
+from lib_finisher.controls import Control, SettingsError, controls_of, defaults, differences, read, write
 from lib_finisher.stages.order import NAMES, STAGES
 
 SCHEMA = 1
@@ -77,29 +77,34 @@ def assign(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any
     problems: list[str] = []
     for text in assignments:
         path, equals, value = text.partition("=")
-        parts = [part for part in path.strip().split(".") if part != "passes"]
+        parts = path.strip().split(".")
+        if len(parts) > 2 and parts[1] == "passes":
+            del parts[1]
         if not equals or len(parts) not in (2, 3) or not all(parts):
             problems.append(f"{text!r}: expected stage.control=value, for example grade.contrast=0.2.")
         elif not isinstance(result.setdefault(parts[0], {}), dict):
             problems.append(f"{parts[0]}: the recipe file has no object there, so {path} cannot be set.")
         else:
-            _assign(result, parts, _value(value.strip()), text, problems)
+            _assign(result, parts, value.strip(), text, problems)
     if problems:
         raise SettingsError(problems)
     return result
 
 
-def _assign(data: dict[str, Any], parts: list[str], value: Any, text: str, problems: list[str]) -> None:
+def _assign(data: dict[str, Any], parts: list[str], value: str, text: str, problems: list[str]) -> None:
     settings, stage = data[parts[0]], next((stage for stage in STAGES if stage.name == parts[0]), None)
     row = None if stage is None else next((row for row in controls_of(stage.settings) if row.kind == "passes"), None)
-    own = {item.name for item in controls_of(stage.settings)} if stage is not None else set()
+    own = {item.name: item for item in controls_of(stage.settings)} if stage is not None else {}
     if len(parts) == 2 and (row is None or row.item is None or parts[1] in own):
-        settings[parts[1]] = value
+        settings[parts[1]] = _value(value, own.get(parts[1]))
         return
     if row is None or row.item is None:
         problems.append(f"{text!r}: the stage {parts[0]} has no passes.")
         return
     passes = settings.setdefault("passes", [differences(item) for item in row.default])
+    if not isinstance(passes, list) or not all(isinstance(item, dict) for item in passes):
+        problems.append(f"{parts[0]}.passes: the recipe has no list of passes there, so {text!r} cannot be set.")
+        return
     if len(parts) == 2:
         chosen = list(passes)
     elif parts[1].isdigit() and 1 <= int(parts[1]) <= len(passes):
@@ -107,12 +112,15 @@ def _assign(data: dict[str, Any], parts: list[str], value: Any, text: str, probl
     else:
         problems.append(f"{text!r}: {parts[1]!r} is not the number of a pass; {parts[0]} has 1 to {len(passes)}.")
         return
+    control = next((item for item in controls_of(row.item) if item.name == parts[-1]), None)
     for item in chosen:
-        item[parts[-1]] = value
+        item[parts[-1]] = _value(value, control)
 
 
-def _value(text: str) -> Any:
+def _value(text: str, control: Control | None) -> Any:
+    """The value that a text stands for: JSON where it is any, but for a control that holds a text the text itself."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return text
+    return text if control is not None and control.kind in ("text", "choice") and not isinstance(value, str) else value

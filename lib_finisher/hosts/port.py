@@ -6,7 +6,7 @@ The core knows nothing else of a host. A front picks an engine and hands it in.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -154,15 +154,3 @@ class Host(Protocol):
 
     def free_memory(self) -> None:
         """Give back whatever device memory is only cached."""
-
-
-def describe(capabilities: Capabilities) -> dict[str, Any]:
-    """The capabilities as JSON data, for reports."""
-    return {
-        "engine": capabilities.engine,
-        "samplers": list(capabilities.samplers),
-        "noise_field": capabilities.noise_field,
-        "per_element_masks": capabilities.per_element_masks,
-        "prompts": capabilities.prompts,
-        "checkpoint_swap": capabilities.checkpoint_swap,
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import uuid
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, Unidentifie
 
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
 _MOST_PIXELS = 16384 * 16384
 
 
@@ -46,7 +47,7 @@ def load_picture(path: Path) -> LoadedPicture:
                 if image.width * image.height > _MOST_PIXELS:
                     raise PictureError(f"{path}: {image.width} × {image.height} pixels are too many.")
                 frames = getattr(image, "n_frames", 1)
-                if frames > 1:
+                if frames > 1 and image.format != "MPO":
                     notes.append(f"an animation: the first of {frames} frames was finished")
                 image.load()
                 return _from_image(image, data, notes)
@@ -69,8 +70,13 @@ def load_mask(path: Path, size: tuple[int, int]) -> Mask:
     return np.asarray(mask, dtype=np.float32)
 
 
-def save_png(path: Path, pixels: Pixels, alpha: Mask | None = None, texts: dict[str, str] | None = None) -> None:
-    """Write an 8-bit PNG with text chunks, whole or not at all. Raises OSError."""
+def save_png(
+    path: Path, pixels: Pixels, alpha: Mask | None = None, texts: dict[str, str] | None = None, replace: bool = True
+) -> None:
+    """Write an 8-bit PNG with text chunks, whole or not at all.
+
+    Raises OSError; FileExistsError where there is a file of that name that must not be replaced.
+    """
     channels: npt.NDArray[np.uint8] = to_uint8(pixels)
     if alpha is not None:
         channels = np.dstack([channels, to_uint8(alpha)])
@@ -80,10 +86,13 @@ def save_png(path: Path, pixels: Pixels, alpha: Mask | None = None, texts: dict[
     buffer = io.BytesIO()
     Image.fromarray(channels).save(buffer, "PNG", pnginfo=info, compress_level=3)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         part.write_bytes(buffer.getvalue())
-        part.replace(path)
+        if replace:
+            part.replace(path)
+        else:
+            _name_anew(part, path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -104,49 +113,88 @@ def _bytes_of(path: Path) -> bytes:
 
 def _from_image(image: Image.Image, data: bytes, notes: list[str]) -> LoadedPicture:
     infotext = _infotext(image)
+    profile = _foreign_profile(image, notes)
     deep = _sixteen_bit(image, data)
-    upright = ImageOps.exif_transpose(image)
     if deep is not None:
-        pixels, alpha = deep
-        return LoadedPicture(pixels, alpha, infotext, tuple(notes))
-    upright = _to_srgb(upright, notes)
+        if profile is not None:
+            notes.append("the colour profile of this 16-bit picture was not applied; its values are taken as sRGB")
+        return LoadedPicture(*deep, infotext, tuple(notes))
+    if image.mode.startswith(("I", "F")):
+        raise ValueError(f"pictures with {image.mode} pixels are not supported; save it with 8 or 16 bits")
+    upright = ImageOps.exif_transpose(image)
+    alpha = None
     if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-        array = np.asarray(upright.convert("RGBA"), dtype=np.float32) / np.float32(255.0)
-        alpha_plane = np.ascontiguousarray(array[..., 3])
-        return LoadedPicture(np.ascontiguousarray(array[..., :3]), alpha_plane, infotext, tuple(notes))
+        upright = upright.convert("RGBA")
+        alpha = np.asarray(upright.getchannel("A"), dtype=np.float32) / np.float32(255.0)
+        upright = upright.convert("RGB")
+    elif upright.mode not in ("RGB", "CMYK", "L"):
+        upright = upright.convert("RGB")
+    if profile is not None:
+        upright = _to_srgb(upright, profile, notes)
     array = np.asarray(upright.convert("RGB"), dtype=np.float32) / np.float32(255.0)
-    return LoadedPicture(array, None, infotext, tuple(notes))
+    return LoadedPicture(array, alpha, infotext, tuple(notes))
 
 
 def _sixteen_bit(image: Image.Image, data: bytes) -> tuple[Pixels, Mask | None] | None:
     """The full depth of a 16-bit PNG or TIFF, which Pillow cuts to 8 bits; None for any other picture."""
-    if image.format not in ("PNG", "TIFF") or image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+    if image.format not in ("PNG", "TIFF"):
         return None
     decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
         return None
-    values = np.asarray(decoded, dtype=np.float32) / np.float32(65535.0)
+    turned = _turned(decoded, image.getexif().get(ExifTags.Base.Orientation, 1))
+    values = np.asarray(turned, dtype=np.float32) / np.float32(65535.0)
     if values.ndim == 2:
         return np.repeat(values[..., None], 3, axis=2), None
     alpha = np.ascontiguousarray(values[..., 3]) if values.shape[2] == 4 else None
     return np.ascontiguousarray(values[..., 2::-1]), alpha
 
 
-def _to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Converted by the embedded colour profile, where there is one that means something else than sRGB."""
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "CMYK", "L"):
-        return image
+def _turned(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """An array upright, by its EXIF orientation (1 to 8)."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def _foreign_profile(image: Image.Image, notes: list[str]) -> ImageCms.ImageCmsProfile | None:
+    """The embedded colour profile, where there is one that means something else than sRGB."""
+    data = image.info.get("icc_profile")
+    if not data:
+        return None
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(source).lower():
-            return image
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        return None if "srgb" in ImageCms.getProfileDescription(profile).lower() else profile
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        notes.append(f"the colour profile could not be used ({error})")
+        return None
+
+
+def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile, notes: list[str]) -> Image.Image:
+    """An RGB, CMYK or L picture converted by its profile."""
+    try:
+        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         notes.append(f"the colour profile could not be used ({error})")
         return image
     notes.append("converted to sRGB by the embedded colour profile")
     return converted if converted is not None else image
+
+
+def _name_anew(part: Path, path: Path) -> None:
+    """Give a complete file its name unless there is one of that name, also when two do so at once."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: reserve the name first.
+        path.open("xb").close()
+        part.replace(path)
 
 
 def _infotext(image: Image.Image) -> str:

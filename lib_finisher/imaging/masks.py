@@ -43,6 +43,23 @@ def ellipse(height: int, width: int, centre: tuple[float, float], radii: tuple[f
     return smoothstep(1.0 - distance / max(feather, 1e-6)).astype(np.float32)
 
 
+def fading_to(height: int, width: int, open_sides: tuple[bool, bool, bool, bool]) -> Mask:
+    """1, falling to 0 over the last pixels before each open side (left, top, right, bottom) of an array."""
+    reach = max(4.0, min(height, width) * 0.06)
+    left, top, right, bottom = open_sides
+    down, across = np.ones(height), np.ones(width)
+    y, x = np.arange(height) + 0.5, np.arange(width) + 0.5
+    if top:
+        down = np.minimum(down, y / reach)
+    if bottom:
+        down = np.minimum(down, (height - y) / reach)
+    if left:
+        across = np.minimum(across, x / reach)
+    if right:
+        across = np.minimum(across, (width - x) / reach)
+    return np.outer(down, across).astype(np.float32)
+
+
 def feathered(mask: npt.NDArray[Any], grow: int, feather: float) -> Mask:
     """Grow a mask by `grow` pixels (shrink when negative), then blur its edge over about `feather` pixels."""
     result = np.clip(mask, 0.0, 1.0).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 from typing import Protocol
@@ -17,7 +18,9 @@ from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.ladder import AreaBudget, smaller
-from lib_finisher.redraw.patch import ColourLock, Cost, Outcome, Patch, Refusal, Request
+from lib_finisher.redraw.patch import ColourLock, Cost, Gate, Outcome, Patch, Refusal, Request
+
+logger = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -52,7 +55,7 @@ def redraw(
     Patches of different pictures that have one canvas and the same settings share batches. Never raises for a patch
     that fails, for too little memory or for an interruption: the outcome says so, and old pixels stay.
     """
-    outcomes = [Outcome(request.picture.copy()) for request in requests]
+    outcomes = [Outcome(request.picture if request.together else request.picture.copy()) for request in requests]
     run = _Run(requests, outcomes, host, budget, watcher, memory)
     try:
         run.all_rounds()
@@ -108,9 +111,10 @@ class _Run:
             jobs = []
             for index, plan in enumerate(plans):
                 if number < len(plan):
-                    # A round cuts every crop from the picture as the last round left it.
+                    # Overlapping tiles are all cut from the picture as it was; patches apart may share one array.
                     source = self.outcomes[index].picture
-                    self.outcomes[index].picture = source.copy()
+                    if self.requests[index].together:
+                        self.outcomes[index].picture = source.copy()
                     jobs += [_Job(index, self.requests[index].patches[i], source) for i in plan[number]]
             self.one_round(jobs)
 
@@ -152,15 +156,20 @@ class _Run:
         watch = _BatchWatch(self.watcher, canvas.megapixels * len(jobs))
         try:
             results = self.host.redraw(Batch(sampling, tuple(elements)), watch)
-        except OutOfMemory as error:
+        except (Interrupted, Skipped):
+            raise
+        except (OutOfMemory, MemoryError) as error:
             self.make_room(jobs, canvas, sampling, error)
             return
-        except HostError as error:
+        # Whatever an engine raises is the misfortune of these crops alone; the log has the traceback.
+        except Exception as error:
+            if not isinstance(error, HostError):
+                logger.exception("The engine failed on a batch of %d.", len(jobs))
             if len(jobs) > 1:
                 for job, element, key in zip(jobs, elements, keys):
                     self.sample([job], [element], [key], sampling)
             else:
-                self.refuse(jobs[0], str(error))
+                self.refuse(jobs[0], str(error) or type(error).__name__, engine=True)
             return
         each = canvas.megapixels * self.host.sampled_steps(sampling)
         for request in {job.request for job in jobs}:
@@ -171,9 +180,11 @@ class _Run:
                 self.memory.keep(key, result)
             self.accept(job, element, result)
 
-    def make_room(self, jobs: list[_Job], canvas: Size, sampling: Sampling, error: OutOfMemory) -> None:
+    def make_room(self, jobs: list[_Job], canvas: Size, sampling: Sampling, error: Exception) -> None:
         self.host.free_memory()
         self.budget.failed(canvas, len(jobs))
+        for job in jobs:
+            self.outcomes[job.request].degraded = True
         if len(jobs) > 1:
             self.note(jobs, f"out of memory with {len(jobs)} crops of {canvas} at once: went on with fewer")
             for chunk in even_chunks(range(len(jobs)), self.budget.elements(canvas)):
@@ -185,24 +196,28 @@ class _Run:
         canvas = job.patch.canvas
         pieces = smaller(job.patch, self.host.capabilities)
         if not pieces:
-            self.refuse(job, f"out of memory even at {canvas}, the smallest size that could be tried ({why})")
+            self.refuse(
+                job, f"out of memory even at {canvas}, the smallest size that could be tried ({why})", engine=True
+            )
             return
         self.note([job], f"out of memory at {canvas}: went on with {pieces[0].canvas}")
+        # The pieces overlap: all are cut from the picture as it was before the first of them.
+        source = job.source if self.requests[job.request].together else job.source.copy()
         for piece in pieces:
-            self.one_batch([_Job(job.request, piece, job.source)], piece.canvas, sampling)
+            self.one_batch([_Job(job.request, piece, source)], piece.canvas, sampling)
 
     def accept(self, job: _Job, element: Element, result: Pixels) -> None:
         request, patch = self.requests[job.request], job.patch
         reason = broken(element.pixels, result)
         if reason:
-            self.refuse(job, reason)
+            self.refuse(job, reason, engine=True)
             return
         locked = _locked(result, element, patch, request.colour_lock)
         before = look(job.source, patch.box)
         change = _change(locked, element.pixels, before, patch)
         change *= patch.weight()[..., None]
         if request.gate is not None:
-            reason = request.gate(patch, before, before + change)
+            reason = self.judged(request.gate, job, before, change)
             if reason:
                 self.refuse(job, reason)
                 return
@@ -240,8 +255,17 @@ class _Run:
         digest.update(repr((astuple(sampling), told)).encode())
         return digest.hexdigest()
 
-    def refuse(self, job: _Job, reason: str) -> None:
-        self.outcomes[job.request].refusals.append(Refusal(job.patch.label, reason))
+    def judged(self, gate: Gate, job: _Job, before: Pixels, change: Pixels) -> str:
+        try:
+            return gate(job.patch, before, before + change)
+        # A gate that cannot judge must not cost the redraw.
+        except Exception as error:
+            logger.exception("The gate failed on %s.", job.patch.label)
+            self.note([job], f"{job.patch.label} was not judged: {error}")
+            return ""
+
+    def refuse(self, job: _Job, reason: str, engine: bool = False) -> None:
+        self.outcomes[job.request].refusals.append(Refusal(job.patch.label, reason, engine))
 
     def note(self, jobs: list[_Job], text: str) -> None:
         for request in {job.request for job in jobs}:

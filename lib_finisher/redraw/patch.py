@@ -15,8 +15,6 @@ from lib_finisher.redraw.noise import FieldCrop, NoiseField
 Weight = Callable[[], Mask]
 """Makes the array (box height, box width), 0..1, that says how much of the redraw lands in the picture."""
 
-NO_LOCK = 0.0
-
 
 @dataclass(frozen=True, eq=False)
 class Patch:
@@ -83,10 +81,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A redraw that was not used, and why."""
+    """A redraw that was not used, and why: refused by a gate, or (`engine`) because the engine could not do it."""
 
     label: str
     reason: str
+    engine: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,8 @@ class Cost:
 class Outcome:
     """What became of a request: the picture with every accepted redraw, and what it took.
 
-    `stopped` is "", "interrupted" or "skipped"; then the picture holds the patches finished before.
+    `stopped` is "", "interrupted" or "skipped"; then the picture holds the patches finished before. `degraded` says
+    that memory was short: another run may do better.
     """
 
     picture: Pixels
@@ -118,7 +118,13 @@ class Outcome:
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     recalled: int = 0
+    degraded: bool = False
     stopped: str = ""
+
+    @property
+    def failures(self) -> list[Refusal]:
+        """What the engine could not do."""
+        return [item for item in self.refusals if item.engine]
 
 
 def everywhere(size: Size) -> Weight:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from lib_finisher.hosts.port import Capabilities
-from lib_finisher.imaging.geometry import Box, Size, round_to
+from lib_finisher.imaging.geometry import Box, Size, round_to, round_up
+from lib_finisher.stages.frame import WHOLE_FRAME_LIMIT
 
 _LEAST_PADDING = 32
 _MOST_ASPECT = 2.5
@@ -25,6 +26,16 @@ class Crop:
         return self.canvas.width / self.box.width
 
 
+def worth_a_crop(region: Box, padding: float, native_side: int) -> bool:
+    """Whether a redraw of its own gains a region anything: not where its crop is far larger than the model's size."""
+    return _padded(region, padding).area <= WHOLE_FRAME_LIMIT * native_side * native_side
+
+
+def open_sides(crop: Box, picture: Size) -> tuple[bool, bool, bool, bool]:
+    """Which sides of a crop (left, top, right, bottom) lie inside the picture, where a mask must not be cut off."""
+    return crop.left > 0, crop.top > 0, crop.right < picture.width, crop.bottom < picture.height
+
+
 def crop_around(
     region: Box, padding: float, picture: Size, native_side: int, capabilities: Capabilities, resolution: int = 0
 ) -> Crop:
@@ -33,18 +44,28 @@ def crop_around(
     `padding` is the margin on each side as a share of the region's longer side, at least 32 pixels. The canvas has
     about the native area of the model (or `resolution` squared), the aspect of the padded crop (at most 2.5:1) and
     sides that are allowed; the box grows to that aspect and is shifted inside the picture rather than shrunk.
-    Where the crop is larger than that canvas, it is sampled at the picture's own resolution.
+    A crop larger than that canvas is sampled at the picture's own resolution, up to 2.25 times the native area, and
+    reduced to that beyond; it never exceeds the picture by more than the canvas needs.
     """
+    side = resolution or native_side
     multiple = max(capabilities.canvas_multiple, 64) if native_side >= 512 else capabilities.canvas_multiple
-    margin = max(_LEAST_PADDING, round(padding * max(region.width, region.height)))
-    padded = region.grown(margin)
-    canvas = _canvas(padded.size, resolution or native_side, multiple, capabilities.smallest_side)
+    padded = _padded(region, padding)
+    canvas = _canvas(padded.size, side, multiple, capabilities.smallest_side)
     if canvas.width <= padded.width or canvas.height <= padded.height:
-        size = padded.size.rounded_up(multiple)
-        return Crop(padded.resized(size).shifted_inside(picture), size)
+        least = Size(min(padded.width, picture.width), min(padded.height, picture.height))
+        size = Size(max(round_up(least.width, multiple), multiple), max(round_up(least.height, multiple), multiple))
+        box = padded.resized(size).shifted_inside(picture)
+        shrink = math.sqrt(WHOLE_FRAME_LIMIT * side * side / size.area)
+        if shrink >= 1:
+            return Crop(box, size)
+        return Crop(box, Size(round_to(size.width * shrink, multiple), round_to(size.height * shrink, multiple)))
     scale = max(padded.width / canvas.width, padded.height / canvas.height)
     size = Size(max(1, round(canvas.width * scale)), max(1, round(canvas.height * scale)))
     return Crop(padded.resized(size).shifted_inside(picture), canvas)
+
+
+def _padded(region: Box, padding: float) -> Box:
+    return region.grown(max(_LEAST_PADDING, round(padding * max(region.width, region.height))))
 
 
 def _canvas(crop: Size, side: int, multiple: int, smallest: int) -> Size:

@@ -11,11 +11,11 @@ from lib_finisher.controls import control, passes
 from lib_finisher.detect.detection import Detection, DetectorError
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
-from lib_finisher.imaging.masks import ellipse
+from lib_finisher.imaging.masks import ellipse, fading_to
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Gate, Patch, Request
-from lib_finisher.stages.crop import crop_around
+from lib_finisher.stages.crop import crop_around, open_sides, worth_a_crop
 from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of, strengths
 from lib_finisher.stages.stage import Base, Estimate, Finder, Redraws, StageOutput, Tools, Work
 
@@ -94,7 +94,6 @@ class Detail:
 
     name = "detail"
     label = "Detail"
-    version = 1
     settings = DetailSettings
     diffuses = True
 
@@ -114,9 +113,14 @@ class Detail:
             found_in_all += len(found)
             if not found or one.denoising_strength <= 0:
                 continue
+            patches = _patches(work.base, size_of(output.pixels), found, one, tools)
+            if len(patches) < len(found):
+                told.append(f"{len(found) - len(patches)} large enough already, left alone")
+            if not patches:
+                continue
             outcome = yield Request(
                 picture=output.pixels,
-                patches=tuple(_patches(work.base, size_of(output.pixels), found, one, tools)),
+                patches=tuple(patches),
                 sampling=sampling_of(one, work.base),
                 noise_field=NoiseField(work.base.seed, f"{self.name}/{number}"),
                 colour_lock=ColourLock("ring", one.colour_lock),
@@ -128,8 +132,10 @@ class Detail:
             if outcome.stopped:
                 break
         output.reason = "; ".join(failures + told + ([f"{redrawn} redrawn"] if found_in_all else []))
-        if failures or (found_in_all and not redrawn and output.refusals and not output.stopped):
-            output.status = "failed" if failures else "ran"
+        engine = sorted({item.reason for item in output.refusals if item.engine})
+        if failures or (engine and not redrawn and not output.stopped):
+            output.status = "failed"
+            output.reason += "".join(f"; {reason}" for reason in engine)
         elif not found_in_all:
             output.status = "skipped"
         return output
@@ -160,7 +166,7 @@ class Detail:
 
 def _find(one: DetailPass, pixels: Pixels, find: Finder) -> list[Detection]:
     """The pass's findings, filtered, in its order."""
-    found = find(one.detector, pixels, one.confidence)
+    found = find(one.detector, pixels, max(one.confidence, _UNSURE))
     found = [item for item in found if min(item.box.width, item.box.height) >= one.smallest]
     found.sort(key=lambda item: -item.confidence)
     return _ordered(found[: one.most] if one.most else found, one.order, size_of(pixels))
@@ -190,8 +196,10 @@ def _patches(base: Base, picture: Size, found: Sequence[Detection], one: DetailP
     native = tools.model(one.checkpoint).native_side
     patches = []
     for number, item in enumerate(found):
+        if not worth_a_crop(item.box, one.padding, one.resolution or native):
+            continue
         crop = crop_around(item.box, one.padding, picture, native, tools.host.capabilities, one.resolution)
-        mask = _mask(item.box, crop.box, one)
+        mask = _mask(item.box, crop.box, picture, one)
         patches.append(
             Patch(
                 box=crop.box,
@@ -209,23 +217,14 @@ def _patches(base: Base, picture: Size, found: Sequence[Detection], one: DetailP
     return patches
 
 
-def _mask(region: Box, crop: Box, one: DetailPass) -> Mask:
-    """An ellipse over the region, softly ended, in an array of the crop's size; 0 at the crop's own border."""
+def _mask(region: Box, crop: Box, picture: Size, one: DetailPass) -> Mask:
+    """An ellipse over the region, softly ended, as an array of the crop; 0 at its border, save at the picture's."""
     side = max(region.width, region.height)
     grown = 1.0 + one.dilation
     centre = (region.centre[0] - crop.left, region.centre[1] - crop.top)
     radii = (max(1.0, region.width / 2 * grown), max(1.0, region.height / 2 * grown))
     mask = ellipse(crop.height, crop.width, centre, radii, one.mask_blur * side)
-    return mask * _towards_border(crop.height, crop.width)
-
-
-def _towards_border(height: int, width: int) -> Mask:
-    """Falls to 0 over the last pixels of a crop, so that no mask is cut off by it."""
-    reach = max(4.0, min(height, width) * 0.06)
-    y, x = np.arange(height) + 0.5, np.arange(width) + 0.5
-    down = np.clip(np.minimum(y, height - y) / reach, 0.0, 1.0)
-    across = np.clip(np.minimum(x, width - x) / reach, 0.0, 1.0)
-    return np.outer(down, across).astype(np.float32)
+    return mask * fading_to(crop.height, crop.width, open_sides(crop, picture))
 
 
 def _gate(one: DetailPass, find: Finder) -> Gate:

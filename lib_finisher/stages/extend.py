@@ -55,7 +55,6 @@ class Extend:
 
     name = "extend"
     label = "Extend"
-    version = 1
     settings = ExtendSettings
     diffuses = True
 

@@ -47,7 +47,6 @@ class Grade:
 
     name = "grade"
     label = "Grade"
-    version = 1
     settings = GradeSettings
     diffuses = False
 

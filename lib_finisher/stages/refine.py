@@ -43,7 +43,6 @@ class Refine:
 
     name = "refine"
     label = "Refine"
-    version = 1
     settings = RefineSettings
     diffuses = True
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from lib_finisher.controls import control
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.geometry import Box, Size, cut, size_of
-from lib_finisher.imaging.masks import feathered
+from lib_finisher.imaging.masks import fading_to, feathered
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
-from lib_finisher.stages.crop import crop_around
+from lib_finisher.stages.crop import crop_around, open_sides
 from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
 from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
 
@@ -54,20 +55,19 @@ class Repair:
 
     name = "repair"
     label = "Repair"
-    version = 1
     settings = RepairSettings
     diffuses = True
 
     def run(self, work: Work, settings: RepairSettings, tools: Tools) -> Redraws:
         """One request; each separate blob of the mask is a patch."""
         output = StageOutput(work.pixels)
-        if work.mask is None or not bool((work.mask > 0.5).any()):
-            output.status, output.reason = "skipped", "no region is marked"
+        patches = [] if work.mask is None else _patches(work.base, work.mask, settings, tools)
+        if work.mask is None or not patches:
+            output.status, output.reason = "skipped", f"no region of at least {_SPECK} pixels is marked"
             return output
         marked = float((work.mask > 0.5).mean())
         if marked > _MOST_OF_THE_FRAME:
             output.notes.append(f"the mask covers {marked:.0%} of the frame: refine may be what you want")
-        patches = _patches(work.base, work.mask, settings, tools)
         outcome = yield Request(
             picture=work.pixels,
             patches=tuple(patches),
@@ -78,9 +78,9 @@ class Repair:
         output.take(outcome)
         output.pixels = outcome.picture
         output.reason = f"{outcome.accepted} of {len(patches)} regions redrawn"
-        if not outcome.accepted and not outcome.stopped:
+        if not outcome.accepted and outcome.failures and not outcome.stopped:
             output.status = "failed"
-            output.reason += ": " + "; ".join(item.reason for item in outcome.refusals)
+            output.reason += ": " + "; ".join(sorted({item.reason for item in outcome.failures}))
         return output
 
     def estimate(self, work: Work, size: Size, settings: RepairSettings, tools: Tools) -> Estimate:
@@ -91,24 +91,28 @@ class Repair:
         return estimated(size, patches, sampling_of(settings, work.base), tools.host)
 
 
-def regions(mask: Mask) -> list[tuple[Box, Mask]]:
-    """The separate blobs of a mask (above 0.5), each with its box and a full-size mask of its own; specks left out."""
+def regions(mask: Mask) -> tuple[list[tuple[int, Box]], npt.NDArray[np.int32]]:
+    """The separate blobs of a mask (above 0.5), specks left out: (number, box) each, and the map of numbers."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 0.5).astype(np.uint8), connectivity=8)
     found = []
     for index in range(1, count):
         left, top, width, height, area = (int(value) for value in stats[index])
         if area >= _SPECK:
-            found.append((Box(left, top, left + width, top + height), (labels == index).astype(np.float32)))
-    return found
+            found.append((index, Box(left, top, left + width, top + height)))
+    return found, np.asarray(labels, dtype=np.int32)
 
 
 def _patches(base: Base, mask: Mask, settings: RepairSettings, tools: Tools) -> list[Patch]:
     prompt, negative = prompts_of(settings, base)
     native = tools.model(settings.checkpoint).native_side
+    picture = size_of(mask)
+    found, labels = regions(mask)
     patches = []
-    for number, (region, blob) in enumerate(regions(mask)):
-        crop = crop_around(region, settings.padding, size_of(mask), native, tools.host.capabilities)
-        soft = feathered(cut(blob, crop.box), settings.mask_blur // 2, float(settings.mask_blur))
+    for number, (index, region) in enumerate(found):
+        crop = crop_around(region, settings.padding, picture, native, tools.host.capabilities)
+        blob = (cut(labels, crop.box) == index).astype(np.float32)
+        soft = feathered(blob, settings.mask_blur // 2, float(settings.mask_blur))
+        soft = soft * fading_to(crop.box.height, crop.box.width, open_sides(crop.box, picture))
         patches.append(
             Patch(
                 box=crop.box,

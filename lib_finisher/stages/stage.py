@@ -64,7 +64,8 @@ class Tools:
 class StageOutput:
     """What a stage made. `status` is "ran", "skipped" or "failed"; `reason` says why, or what was done.
 
-    `mask` goes with the picture where the stage moved it (extend).
+    `mask` goes with the picture where the stage moved it (extend). A `degraded` result is not kept for another run:
+    memory was short, or something that is usually there failed. A failed stage hands back what is still good.
     """
 
     pixels: Pixels
@@ -74,6 +75,7 @@ class StageOutput:
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     mask: Mask | None = None
+    degraded: bool = False
     stopped: str = ""
 
     def take(self, outcome: Outcome) -> None:
@@ -81,6 +83,7 @@ class StageOutput:
         self.cost = self.cost + outcome.cost
         self.refusals += outcome.refusals
         self.notes += outcome.notes
+        self.degraded = self.degraded or outcome.degraded or bool(outcome.failures)
         if outcome.recalled:
             self.notes.append(f"{outcome.recalled} patches were taken up from an earlier, unfinished run")
         self.stopped = outcome.stopped
@@ -111,10 +114,6 @@ class Stage(Protocol):
     @property
     def label(self) -> str:
         """The name for people."""
-
-    @property
-    def version(self) -> int:
-        """Raised whenever the same settings begin to give another picture."""
 
     @property
     def settings(self) -> type:

@@ -30,7 +30,6 @@ class Texture:
 
     name = "texture"
     label = "Texture"
-    version = 1
     settings = TextureSettings
     diffuses = False
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lib_finisher.controls import control, passes
+from lib_finisher.controls import SettingsError, control, passes
 from lib_finisher.hosts.port import HostError, UpscalerFacts
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.noise import NoiseField
-from lib_finisher.redraw.patch import ColourLock, Patch, Request
+from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
 from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of, strengths
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
 from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
@@ -78,7 +79,6 @@ class Upscale:
 
     name = "upscale"
     label = "Upscale"
-    version = 1
     settings = UpscaleSettings
     diffuses = True
 
@@ -88,7 +88,7 @@ class Upscale:
         told = []
         for number, one in enumerate(settings.passes, 1):
             target = _target(size_of(output.pixels), one)
-            enlarged, how = _enlarge(output.pixels, target, one, tools, output.notes)
+            enlarged, how = _enlarge(output.pixels, target, one, tools, output)
             if _redraws(one):
                 patches = _patches(work.base, target, one, tools)
                 outcome = yield Request(
@@ -104,7 +104,10 @@ class Upscale:
                     told.append(f"stopped after {outcome.accepted} of {len(patches)} tiles, which are not used")
                     break
                 enlarged = outcome.picture
-                how += f", {patches[0].label if len(patches) == 1 else f'{len(patches)} tiles'}"
+                how += ", " + _redrawn(outcome, patches)
+                if not outcome.accepted:
+                    output.status = "failed"
+                    how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
             told.append(f"{size_of(output.pixels)} to {target} by {how}")
             output.pixels = enlarged
         output.reason = "; ".join(told)
@@ -127,9 +130,14 @@ class Upscale:
 
 
 def scaled_to(settings: UpscaleSettings, factor: float) -> UpscaleSettings:
-    """The settings with a total enlargement of `factor`: what the earlier passes leave over goes to the last one."""
+    """The settings with a total enlargement of `factor`: what the earlier passes leave over goes to the last one.
+
+    Raises SettingsError where the earlier passes alone enlarge more.
+    """
     before = float(np.prod([one.factor for one in settings.passes[:-1]]))
-    last = replace(settings.passes[-1], factor=max(1.0, factor / before))
+    if before > factor:
+        raise SettingsError([f"upscale: the passes before the last enlarge {before:g} times already, over {factor:g}."])
+    last = replace(settings.passes[-1], factor=factor / before)
     return replace(settings, enabled=True, passes=(*settings.passes[:-1], last))
 
 
@@ -144,13 +152,13 @@ def _redraws(one: UpscalePass) -> bool:
     return one.method != MODEL_ONLY and one.denoising_strength > 0
 
 
-def _enlarge(pixels: Pixels, target: Size, one: UpscalePass, tools: Tools, notes: list[str]) -> tuple[Pixels, str]:
+def _enlarge(pixels: Pixels, target: Size, one: UpscalePass, tools: Tools, output: StageOutput) -> tuple[Pixels, str]:
     """The picture at exactly `target`, through an upscaler model where one is there; and how it was done."""
     size = size_of(pixels)
     if target == size:
         return pixels, "no enlargement"
     plain = np.clip(resize(pixels, target), 0.0, 1.0)
-    model = _choose(one.upscaler, tools, notes)
+    model = _choose(one.upscaler, tools, output.notes)
     if model is None or one.upscaler_blend <= 0:
         return plain, LANCZOS
     runs = 0
@@ -159,12 +167,19 @@ def _enlarge(pixels: Pixels, target: Size, one: UpscalePass, tools: Tools, notes
         try:
             current = tools.upscale(model.name, current)
         except HostError as error:
-            notes.append(f"the upscaler {model.name} could not be used, {LANCZOS} took its place: {error}")
+            output.degraded = True
+            output.notes.append(f"the upscaler {model.name} could not be used, {LANCZOS} took its place: {error}")
             return plain, LANCZOS
         runs += 1
     enlarged = np.clip(resize(current, target), 0.0, 1.0)
     how = model.name if one.upscaler_blend >= 1 else f"{model.name} ({one.upscaler_blend:.0%})"
     return plain + np.float32(one.upscaler_blend) * (enlarged - plain), how
+
+
+def _redrawn(outcome: Outcome, patches: Sequence[Patch]) -> str:
+    if outcome.refusals:
+        return f"{outcome.accepted} of {len(patches)} tiles redrawn"
+    return patches[0].label if len(patches) == 1 else f"{len(patches)} tiles"
 
 
 def _choose(wanted: str, tools: Tools, notes: list[str]) -> UpscalerFacts | None:

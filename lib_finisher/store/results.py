@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
+import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ import numpy.typing as npt
 logger = logging.getLogger(__name__)
 
 DEFAULT_LIMIT = 8 * 1024**3
+_ABANDONED_SECONDS = 3600.0
 
 
 def digest(*parts: Any) -> str:
@@ -23,10 +28,18 @@ def digest(*parts: Any) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             result.update(f"{part.shape}{part.dtype}".encode())
-            result.update(np.ascontiguousarray(part).tobytes())
+            result.update(np.ascontiguousarray(part).data)
         else:
-            result.update(json.dumps(part, sort_keys=True, ensure_ascii=False).encode())
+            result.update(json.dumps(part, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         result.update(b"\0")
+    return result.hexdigest()
+
+
+def digest_of_files(folder: Path, patterns: tuple[str, ...]) -> str:
+    """A key from the contents of the files below a folder whose names match."""
+    result = hashlib.blake2b(digest_size=16)
+    for file in sorted(file for pattern in patterns for file in folder.rglob(pattern)):
+        result.update(file.name.encode() + b"\0" + file.read_bytes())
     return result.hexdigest()
 
 
@@ -36,6 +49,8 @@ class ResultStore:
     def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
         self._folder = folder
         self._limit = limit
+        self._size: int | None = None
+        self._complained = False
 
     def get(self, key: str) -> tuple[npt.NDArray[Any], dict[str, Any]] | None:
         """The array and the note stored under `key`, or None."""
@@ -43,47 +58,73 @@ class ResultStore:
         try:
             note = json.loads(note_file.read_text(encoding="utf-8"))
             array = np.load(array_file, allow_pickle=False)
-            os.utime(array_file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, EOFError) as error:
             logger.warning("The stored result %s cannot be read (%s); it is made again.", array_file.name, error)
             return None
-        return array, note
+        # Its time of last use decides what is deleted first; on a read-only cache nothing is.
+        with contextlib.suppress(OSError):
+            os.utime(array_file)
+        return (array, note) if isinstance(note, dict) else None
 
-    def put(self, key: str, array: npt.NDArray[Any], note: dict[str, Any]) -> None:
-        """Store an array and its note; the note last, so that a half-written pair is never found."""
+    def put(self, key: str, array: npt.NDArray[Any], note: dict[str, Any]) -> bool:
+        """Store an array and its note, the note last; whether that worked."""
         array_file, note_file = self._files(key)
         try:
             array_file.parent.mkdir(parents=True, exist_ok=True)
-            part = _part(array_file)
-            with part.open("wb") as stream:
+            with _whole(array_file) as part, part.open("wb") as stream:
                 np.save(stream, array, allow_pickle=False)
-            part.replace(array_file)
             write_text(note_file, json.dumps(note, ensure_ascii=False))
-            self._shrink()
+            self._keep_within_limit(array.nbytes)
         except OSError as error:
-            logger.warning("A stage result could not be stored in %s: %s.", self._folder, error)
+            if not self._complained:
+                logger.warning("Stage results cannot be stored in %s: %s.", self._folder, error)
+            self._complained = True
+            return False
+        return True
 
     def discard(self, key: str) -> None:
         """Forget what is stored under `key`, if anything is."""
         for file in self._files(key):
-            file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
 
     def _files(self, key: str) -> tuple[Path, Path]:
         folder = self._folder / key[:2]
         return folder / f"{key}.npy", folder / f"{key}.json"
 
-    def _shrink(self) -> None:
-        """Delete the results that have not been used for longest until the folder is within its limit."""
-        files = [(file.stat().st_mtime, file.stat().st_size, file) for file in self._folder.glob("??/*.npy")]
-        total = sum(size for _, size, _ in files)
-        for _, size, file in sorted(files):
-            if total <= self._limit:
+    def _keep_within_limit(self, added: int) -> None:
+        """Count what is stored; past the limit, delete what has not been used for longest."""
+        if self._size is None:
+            self._delete_abandoned()
+            self._size = sum(size for _, size, _ in self._stored())
+        else:
+            self._size += added
+        if self._size <= self._limit:
+            return
+        stored = sorted(self._stored())
+        self._size = sum(size for _, size, _ in stored)
+        for _, size, file in stored:
+            if self._size <= self._limit:
                 return
-            file.with_suffix(".json").unlink(missing_ok=True)
-            file.unlink(missing_ok=True)
-            total -= size
+            self.discard(file.stem)
+            self._size -= size
+
+    def _stored(self) -> list[tuple[float, int, Path]]:
+        found = []
+        for file in self._folder.glob("??/*.npy"):
+            # Another process may delete it in this moment.
+            with contextlib.suppress(OSError):
+                found.append((file.stat().st_mtime, file.stat().st_size, file))
+        return found
+
+    def _delete_abandoned(self) -> None:
+        """Parts that a killed process left behind."""
+        for part in self._folder.glob("??/*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - part.stat().st_mtime > _ABANDONED_SECONDS:
+                    part.unlink()
 
 
 class PatchStore:
@@ -103,8 +144,8 @@ class PatchStore:
 
     def keep(self, key: str, pixels: npt.NDArray[np.float32]) -> None:
         """Store a finished patch."""
-        self._store.put(key, pixels, {"patch": True})
-        self._kept.append(key)
+        if self._store.put(key, pixels, {"patch": True}):
+            self._kept.append(key)
 
     def clear(self) -> None:
         """Forget every patch kept or recalled: their stage is complete."""
@@ -114,12 +155,17 @@ class PatchStore:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a text file so that it is either the old one or the whole new one."""
-    part = _part(file)
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+    """Write a text file so that it is either the old one or the whole new one. Raises OSError."""
+    with _whole(file) as part:
+        part.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def _part(file: Path) -> Path:
-    """Where a file is written before it takes its name; another process has another one."""
-    return file.with_name(f".{file.name}.{os.getpid()}.part")
+@contextlib.contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """A path to write to, which takes the file's name when it is complete; nothing is left of it otherwise."""
+    part = file.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield part
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

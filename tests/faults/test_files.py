@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -219,13 +220,115 @@ def test_a_recipe_file_that_is_no_json(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "not valid JSON" in capfd.readouterr().err
 
 
-def test_an_output_folder_that_cannot_be_written(
+def test_an_output_folder_that_cannot_be_written_is_said_before_the_work(
     tmp_path: Path, small: Image.Image, capfd: pytest.CaptureFixture[str]
 ) -> None:
     small.save(tmp_path / "a.png")
     (tmp_path / "file").write_text("in the way")
-    assert main(["finish", str(tmp_path / "a.png"), "--out", str(tmp_path / "file"), "--no-cache", *QUICK]) == 1
-    assert "cannot be written" in capfd.readouterr().err
+    assert main(["finish", str(tmp_path / "a.png"), "--out", str(tmp_path / "file"), "--no-cache", *QUICK]) == 2
+    assert "nothing can be written there" in capfd.readouterr().err
+
+
+def test_a_cache_that_cannot_be_used_costs_only_time(tmp_path: Path, small: Image.Image) -> None:
+    small.save(tmp_path / "a.png")
+    (tmp_path / "cache").write_text("in the way")
+    call = ["finish", str(tmp_path / "a.png"), "--out", str(tmp_path / "o"), "--cache", str(tmp_path / "cache"), *QUICK]
+    assert main(call) == 0
+    assert (tmp_path / "o" / "a.png").is_file()
+
+
+def test_two_runs_at_once_into_one_folder_lose_nothing(tmp_path: Path, small: Image.Image) -> None:
+    small.save(tmp_path / "a.png")
+    only_grade = [f"--set={name}.enabled=false" for name in ("refine", "detail", "upscale", "texture")]
+    call = [
+        sys.executable, "-m", "lib_finisher", "finish", str(tmp_path / "a.png"), "--out", str(tmp_path / "o"),
+        "--no-cache", *only_grade,
+    ]  # fmt: skip
+    running = [subprocess.Popen([*call, "--seed", str(seed)], cwd=ROOT, stdout=subprocess.DEVNULL) for seed in range(3)]
+    assert [process.wait(timeout=120) for process in running] == [0, 0, 0]
+    assert {file.name for file in (tmp_path / "o").iterdir()} == {"a.png", "a-2.png", "a-3.png"}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_a_profile_counts_in_every_mode(tmp_path: Path, mode: str) -> None:
+    """A profile with red and blue exchanged: what is stored as red is blue."""
+    swapped = _swapped_profile()
+    Image.new("RGB", (16, 16), (220, 30, 30)).convert(mode).save(tmp_path / "p.png", icc_profile=swapped)
+    loaded = load_picture(tmp_path / "p.png")
+    assert loaded.pixels[0, 0, 2] > 0.7 > 0.4 > loaded.pixels[0, 0, 0]
+    assert "colour profile" in loaded.notes[0]
+
+
+def _swapped_profile() -> bytes:
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(data[128:132], "big")
+    places = {bytes(data[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}
+    red, blue = places[b"rXYZ"], places[b"bXYZ"]
+    data[red + 4 : red + 12], data[blue + 4 : blue + 12] = data[blue + 4 : blue + 12], data[red + 4 : red + 12]
+    described = data.find("sRGB".encode("utf-16-be"))
+    while described >= 0:
+        data[described : described + 8] = "Test".encode("utf-16-be")
+        described = data.find("sRGB".encode("utf-16-be"))
+    return bytes(data)
+
+
+def test_deep_pictures_are_turned_and_floats_are_refused(tmp_path: Path) -> None:
+    ramp = np.tile(np.linspace(0, 60000, 40, dtype=np.uint16), (20, 1))
+    plain = Image.fromarray(ramp)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain.save(tmp_path / "turned.png", exif=exif)
+    loaded = load_picture(tmp_path / "turned.png").pixels
+    assert loaded.shape == (40, 20, 3)
+    assert np.allclose(loaded[:, 0, 0], np.linspace(0, 60000, 40) / 65535, atol=1e-3)
+    Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)).save(tmp_path / "float.tif")
+    with pytest.raises(PictureError, match=r"float\.tif.*8 or 16 bits"):
+        load_picture(tmp_path / "float.tif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_a_deep_picture(tmp_path: Path, orientation: int) -> None:
+    array = (np.arange(6, dtype=np.uint16).reshape(2, 3) + 1) * 9000
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(array).save(tmp_path / "d.png", exif=exif)
+    Image.fromarray((array // 257).astype(np.uint8)).save(tmp_path / "e.png", exif=exif)
+    assert np.allclose(load_picture(tmp_path / "d.png").pixels, load_picture(tmp_path / "e.png").pixels, atol=0.005)
+
+
+def test_a_console_that_cannot_show_everything(tmp_path: Path, small: Image.Image) -> None:
+    small.save(tmp_path / "ü→.png")
+    call = [
+        sys.executable,
+        "-m",
+        "lib_finisher",
+        "finish",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "o"),
+        "--no-cache",
+        *QUICK,
+    ]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "o" / "ü→.png").is_file()
+
+
+@pytest.mark.parametrize("text", ['{"detail": {"passes": 5}}', '{"detail": {"passes": [1]}}', "[" * 100000])
+def test_a_recipe_of_any_shape_is_refused_in_words(
+    tmp_path: Path, text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.json").write_text(text)
+    call = ["recipe", "--recipe", str(tmp_path / "r.json"), "--set", "detail.confidence=0.4"]
+    assert main(call) == 2
+    assert "finisher:" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_recipe_as_windows_writes_it(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "r.json").write_text('{"grade": {"grain": 0}}', encoding=encoding)
+    assert main(["recipe", "--recipe", str(tmp_path / "r.json")]) == 0
 
 
 def test_an_empty_folder_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -253,5 +356,6 @@ def test_as_a_program_with_ctrl_c(tmp_path: Path) -> None:
     assert process.returncode == 130, err
     report = json.loads(out)["pictures"][0]
     assert "interrupted" in report["error"]
+    assert Path(report["output"]).name == "astronaut.interrupted.png"
     assert Path(report["output"]).is_file()
     assert report["stages"][0]["status"] == "ran"

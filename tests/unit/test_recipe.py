@@ -67,6 +67,24 @@ def test_a_malformed_assignment_is_named(text: str) -> None:
     assert repr(text)[1:-1] in str(caught.value)
 
 
+def test_texts_stay_texts_and_passes_can_be_given_whole() -> None:
+    recipe = read_recipe(assign({}, ["refine.prompt=1984", 'detail.passes=[{}, {"steps": 3}]']))
+    assert recipe["refine"].prompt == "1984"
+    assert [one.steps for one in recipe["detail"].passes] == [0, 3]
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_number_beyond_all_bounds_is_refused(digits: int) -> None:
+    with pytest.raises(SettingsError, match=r"grade\.contrast"):
+        read_recipe(assign({}, ["grade.contrast=1" + "0" * digits]))
+
+
+def test_upscale_to_less_than_the_first_passes_is_refused() -> None:
+    settings = read_recipe({"upscale": {"passes": [{"factor": 4}, {"factor": 1}]}})["upscale"]
+    with pytest.raises(SettingsError, match="4 times already"):
+        scaled_to(settings, 2)
+
+
 def test_an_unknown_control_in_an_assignment_is_named() -> None:
     with pytest.raises(SettingsError, match=r"grade\.contrst"):
         read_recipe(assign({}, ["grade.contrst=1"]))

@@ -16,11 +16,13 @@ from lib_finisher.events import Control, Event, Progress, StageFinished, StageSt
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.imaging.geometry import Box, size_of
+from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.pipeline import Finished, Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, assign, read_recipe
+from lib_finisher.stages.crop import crop_around
 from lib_finisher.stages.order import NAMES, STAGES
+from lib_finisher.stages.repair import _patches as repair_patches
 from lib_finisher.stages.repair import regions
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.results import ResultStore
@@ -173,9 +175,106 @@ def test_regions_are_the_blobs_without_specks() -> None:
     mask[5:15, 5:25] = 1
     mask[30:45, 40:55] = 0.9
     mask[48, 2] = 1
-    found = regions(mask)
-    assert [item[0] for item in found] == [Box(5, 5, 25, 15), Box(40, 30, 55, 45)]
-    assert sum(item[1].sum() for item in found) == 10 * 20 + 15 * 15
+    found, labels = regions(mask)
+    assert [box for _, box in found] == [Box(5, 5, 25, 15), Box(40, 30, 55, 45)]
+    assert [int((labels == number).sum()) for number, _ in found] == [10 * 20, 15 * 15]
+
+
+def test_a_mask_of_specks_is_skipped(host: EmbeddedHost, face: np.ndarray) -> None:
+    mask = np.zeros((256, 256), dtype=np.float32)
+    mask[20:23, 20:23] = 1
+    done = run(host, recipe_of(only=["repair"]), Work(face, mask=mask))[0]
+    assert status(done)["repair"] == "skipped"
+    assert done.error == ""
+
+
+@pytest.mark.parametrize("blur", [4, 32, 64])
+def test_the_repair_mask_never_ends_at_its_crop(host: EmbeddedHost, blur: int) -> None:
+    mask = np.zeros((800, 800), dtype=np.float32)
+    mask[300:400, 300:400] = 1
+    settings = recipe_of(f"repair.mask_blur={blur}", only=["repair"])["repair"]
+    patch = repair_patches(Base(), mask, settings, Tools(host, FIND, Onward()))[0]
+    weight = patch.weight()
+    border = np.concatenate([weight[0], weight[-1], weight[:, 0], weight[:, -1]])
+    assert float(border.max()) < 0.13
+
+
+def test_a_face_at_the_pictures_edge_is_redrawn_up_to_it(host: EmbeddedHost, portrait: np.ndarray) -> None:
+    cropped = np.ascontiguousarray(portrait[40:260, 185:400])
+    assert FIND("face_yunet", cropped, 0.3)[0].box.left < 25
+    done = run(host, recipe_of(only=["detail"]), Work(cropped))[0]
+    changed = np.abs(done.pixels - cropped).max(axis=-1)
+    rows = slice(60, 120)
+    assert float(changed[rows, :6].mean()) > 0.2 * float(changed[rows, 20:60].mean())
+
+
+def test_a_region_far_larger_than_the_model_is_not_sampled_at_full_size(host: EmbeddedHost) -> None:
+    picture = Size(6000, 4000)
+    for side in (900, 2000, 3900):
+        crop = crop_around(Box(500, 50, 500 + side, 50 + side), 0.5, picture, 512, host.capabilities)
+        assert crop.canvas.area <= 2.6 * 512 * 512
+        assert crop.box.width <= picture.width + 64
+        assert crop.box.height <= picture.height + 64
+        assert abs(crop.canvas.width / crop.canvas.height - crop.box.width / crop.box.height) < 0.1
+
+
+@pytest.mark.parametrize("stage", ["refine", "detail", "upscale"])
+def test_a_stage_that_could_redraw_nothing_has_failed(host: EmbeddedHost, face: np.ndarray, stage: str) -> None:
+    done = run(host, recipe_of(f"{stage}.sampler=Nope", only=[stage, "grade"]), Work(face))[0]
+    assert status(done)[stage] == "failed"
+    assert "Nope" in done.error
+
+
+def test_a_good_pass_stays_when_another_fails(host: EmbeddedHost, face: np.ndarray) -> None:
+    recipe = recipe_of('detail.passes=[{"steps": 4}, {"detector": "Nope"}]', only=["detail"])
+    done = run(host, recipe, Work(face))[0]
+    assert status(done)["detail"] == "failed"
+    assert not np.array_equal(done.pixels, face)
+
+
+def test_what_was_made_in_need_is_not_kept_for_better_days(face: np.ndarray, tmp_path: Path) -> None:
+    class Short(EmbeddedHost):
+        def __init__(self, limit: int) -> None:
+            super().__init__()
+            self.limit = limit
+
+        def redraw(self, batch, watch):  # type: ignore[no-untyped-def]
+            if sum(size_of(one.pixels).area for one in batch.elements) > self.limit:
+                raise MemoryError
+            return super().redraw(batch, watch)
+
+    store, recipe = ResultStore(tmp_path), recipe_of(only=["refine"])
+    poor = run(Short(200 * 200), recipe, Work(face), store=store)[0]
+    assert status(poor)["refine"] == "ran"
+    assert any("out of memory" in note for note in poor.reports[0].notes)
+    rich = run(Short(10**9), recipe, Work(face), store=store)[0]
+    assert status(rich)["refine"] == "ran", "made again, now that there is memory"
+    assert status(run(Short(10**9), recipe, Work(face), store=store)[0])["refine"] == "reused"
+
+
+def test_what_a_gate_refused_is_remembered_with_its_reason(face: np.ndarray, tmp_path: Path) -> None:
+    class Noisy(EmbeddedHost):
+        def redraw(self, batch, watch):  # type: ignore[no-untyped-def]
+            noise = np.random.default_rng(0)
+            return [noise.random(result.shape, dtype=np.float32) for result in super().redraw(batch, watch)]
+
+    store, recipe = ResultStore(tmp_path), recipe_of(only=["detail"])
+    first, again = (run(Noisy(), recipe, Work(face), store=store)[0] for _ in range(2))
+    assert "less sure" in first.reports[3].refusals[0]
+    assert status(again)["detail"] == "reused"
+    assert first.reports[3].refusals == again.reports[3].refusals
+
+
+def test_any_exception_of_an_engine_is_one_pictures_misfortune(face: np.ndarray) -> None:
+    class Wild(EmbeddedHost):
+        def redraw(self, batch, watch):  # type: ignore[no-untyped-def]
+            if size_of(batch.elements[0].pixels).width == 184:
+                raise RuntimeError("planted")
+            return super().redraw(batch, watch)
+
+    good, bad = run(Wild(), recipe_of(only=["refine"]), Work(face), Work(face[:, :180]))
+    assert good.error == ""
+    assert "planted" in bad.error
 
 
 def test_settings_at_nothing_return_the_input_bit_for_bit(host: EmbeddedHost, face: np.ndarray) -> None:

@@ -24,6 +24,7 @@ class UpscalerFolder:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._loaded: dict[str, Any] = {}
+        self._hashes: dict[tuple[str, int, int], str] = {}
 
     def missing_packages(self) -> tuple[str, ...]:
         """Packages that are needed to run a model and are not installed."""
@@ -33,16 +34,28 @@ class UpscalerFolder:
         """Model files by name, in alphabetical order."""
         if self._folder is None or not self._folder.is_dir():
             return {}
-        return {file.stem: file for file in sorted(self._folder.iterdir()) if file.suffix.lower() in _EXTENSIONS}
+        found = (
+            file for file in sorted(self._folder.iterdir()) if file.suffix.lower() in _EXTENSIONS and file.is_file()
+        )
+        return {file.stem: file for file in found}
 
     def facts(self) -> tuple[UpscalerFacts, ...]:
         """What can be run here, without loading any."""
         if self.missing_packages():
             return ()
-        return tuple(
-            UpscalerFacts(name, _scale_in(name), hashlib.sha256(file.read_bytes()).hexdigest()[:12])
-            for name, file in self.files().items()
-        )
+        return tuple(UpscalerFacts(name, _scale_in(name), self._identity(file)) for name, file in self.files().items())
+
+    def _identity(self, file: Path) -> str:
+        """The hash of a file's contents, worked out again only when the file has changed."""
+        facts = file.stat()
+        key = (str(file), facts.st_size, facts.st_mtime_ns)
+        if key not in self._hashes:
+            with file.open("rb") as stream:
+                result = hashlib.blake2b(digest_size=8)
+                while block := stream.read(1 << 20):
+                    result.update(block)
+            self._hashes[key] = result.hexdigest()
+        return self._hashes[key]
 
     def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
         """`pixels` (height, width, 3) enlarged by the model's own scale. Raises HostError and OutOfMemory."""
