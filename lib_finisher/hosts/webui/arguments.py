@@ -1,0 +1,62 @@
+"""The script's arguments: what the page or an API client asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lib_finisher.controls import SettingsError
+
+_KEYS = ("enabled", "recipe")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whether to finish, and the recipe's data as it came."""
+
+    enabled: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_arguments(values: Sequence[Any]) -> Asked:
+    """What the arguments ask for. Raises SettingsError.
+
+    Either the page's two values, (enabled, recipe), or one object {"enabled": …, "recipe": …}, as an object or as
+    JSON text. A recipe is an object, JSON text, or nothing.
+    """
+    if not values:
+        return Asked()
+    first = values[0]
+    if isinstance(first, str) and first.strip().startswith("{"):
+        first = _json(first, "Finisher's argument")
+    if isinstance(first, Mapping):
+        unknown = [key for key in first if key not in _KEYS]
+        if unknown:
+            accepted = ", ".join(_KEYS)
+            raise SettingsError([f"{key}: there is no such key. Accepted here: {accepted}." for key in unknown])
+        # Whoever sends a recipe and no word about the switch means it.
+        enabled, recipe = first.get("enabled", "recipe" in first), first.get("recipe", {})
+    else:
+        enabled, recipe = first, values[1] if len(values) > 1 else {}
+    if not isinstance(enabled, bool):
+        raise SettingsError([f"enabled: {enabled!r} is not accepted; it must be true or false."])
+    return Asked(True, _recipe(recipe)) if enabled else Asked()
+
+
+def _recipe(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        value = _json(value, "recipe") if value.strip() else {}
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise SettingsError([f"recipe: {type(value).__name__} is not accepted; it must be an object of stages."])
+    return value
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise SettingsError([f"{where}: not valid JSON ({error})."]) from error

@@ -1,0 +1,58 @@
+"""The host's buttons and its progress bar."""
+
+from __future__ import annotations
+
+from modules import shared
+
+from lib_finisher.events import Control, Event, StageStarted
+
+
+class HostControl(Control):
+    """Interrupt and Skip as the host's buttons set them."""
+
+    def check(self) -> None:
+        """See `Control.check`."""
+        self._look()
+        super().check()
+
+    @property
+    def interrupted(self) -> bool:
+        """See `Control.interrupted`."""
+        self._look()
+        return super().interrupted
+
+    def stage_ends(self) -> None:
+        """See `Control.stage_ends`; the host's flag is used up as well."""
+        super().stage_ends()
+        shared.state.skipped = False
+
+    def _look(self) -> None:
+        if shared.state.interrupted:
+            self.interrupt()
+        if shared.state.skipped:
+            self.skip()
+
+
+class Job:
+    """One picture's finishing in the host's progress: so many more jobs, and which stage runs."""
+
+    def __init__(self, planned_calls: int) -> None:
+        self._planned = planned_calls
+
+    def __enter__(self) -> Job:
+        state = shared.state
+        self._before = state.job, state.textinfo, state.job_no
+        state.job_count = max(state.job_count, 0) + self._planned
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        state = shared.state
+        state.job, state.textinfo, began = self._before
+        # Every nested call counted itself; there may have been fewer or more than planned.
+        state.job_count += (state.job_no - began) - self._planned
+
+
+def show(event: Event) -> None:
+    """Name the stage that runs, in the progress bar and in the host's job."""
+    if isinstance(event, StageStarted):
+        shared.state.job = shared.state.textinfo = f"Finisher: {event.label}"

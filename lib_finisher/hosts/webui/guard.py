@@ -1,0 +1,67 @@
+"""What a nested call would leave behind in the host, put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from modules import paths_internal, sd_vae, shared
+
+_PASSING = ("job", "textinfo", "sampling_step", "sampling_steps")
+
+
+@contextmanager
+def undisturbed(options: Mapping[str, Any]) -> Iterator[None]:
+    """Around one nested call with these overridden settings.
+
+    "Stop after the current picture" is held back meanwhile, so that the picture in hand is finished, and holds again
+    afterwards. Interrupt and Skip are left as they are.
+    """
+    state = shared.state
+    passing = {name: getattr(state, name) for name in _PASSING}
+    stopping, state.stopping_generation = state.stopping_generation, False
+    with _prompt_file(), _options(options), _generators():
+        try:
+            yield
+        finally:
+            for name, value in passing.items():
+                setattr(state, name, value)
+            state.stopping_generation = state.stopping_generation or stopping
+
+
+@contextmanager
+def _prompt_file() -> Iterator[None]:
+    """params.txt belongs to the picture that the user asked for."""
+    file = Path(paths_internal.data_path) / "params.txt"
+    before = file.read_bytes() if file.is_file() else None
+    try:
+        yield
+    finally:
+        if before is None:
+            file.unlink(missing_ok=True)
+        elif not file.is_file() or file.read_bytes() != before:
+            file.write_bytes(before)
+
+
+@contextmanager
+def _options(options: Mapping[str, Any]) -> Iterator[None]:
+    """The host restores only those overridden settings that its configuration file already names."""
+    unnamed = [key for key in options if key not in shared.opts.data]
+    try:
+        yield
+    finally:
+        for key in unnamed:
+            shared.opts.data.pop(key, None)
+        if "sd_vae" in unnamed:
+            sd_vae.reload_vae_weights()
+
+
+@contextmanager
+def _generators() -> Iterator[None]:
+    """Nested calls seed torch's global generator; the outer run goes on as if they had not."""
+    cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=cuda):
+        yield

@@ -1,0 +1,99 @@
+"""Checkpoints and upscalers of the host, as the core wants to know them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from modules import shared
+from PIL import Image
+
+from lib_finisher.family import Family, detect
+from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, UpscalerFacts
+from lib_finisher.hosts.webui import probe
+from lib_finisher.imaging.arrays import to_uint8
+from lib_finisher.model_header import HeaderError
+
+logger = logging.getLogger(__name__)
+
+# Which family a flag of the loaded model stands for, where the file's header cannot be read or says nothing known.
+_FLAGS = (("is_sd3", Family.SD3), ("is_sdxl", Family.SDXL), ("is_sd2", Family.SD2), ("is_sd1", Family.SD1))
+# A pickled file that is not loaded: nearly all of them are SD 1.
+_PICKLED_SIDE = Family.SD1.native_side
+
+
+def facts(name: str = "") -> ModelFacts:
+    """The named checkpoint, or the one that the user chose. Raises HostError where there is none."""
+    info = probe.checkpoint_info(name)
+    family, side = _family(info)
+    return ModelFacts(info.name_for_extra, family, side)
+
+
+def identity(name: str = "") -> str:
+    """Changes when the checkpoint's file does."""
+    info = probe.checkpoint_info(name)
+    return f"{info.name}:{info.sha256 or info.hash}:{_stamp(info.filename)}"
+
+
+def upscalers() -> tuple[UpscalerFacts, ...]:
+    """The upscaler models whose files are here; those that the host would have to download first are left out."""
+    found = []
+    for item in shared.sd_upscalers:
+        file = _local_file(item)
+        if file:
+            found.append(UpscalerFacts(item.name, int(item.scale), f"{item.name}:{file}:{_stamp(file)}"))
+    return tuple(found)
+
+
+def upscale(name: str, pixels: Array) -> Array:
+    """Through a model once. Raises HostError and Interrupted."""
+    item = next((item for item in shared.sd_upscalers if item.name == name and _local_file(item)), None)
+    if item is None:
+        raise HostError(f"There is no upscaler {name!r} here.")
+    result = item.scaler.do_upscale(Image.fromarray(to_uint8(pixels)), item.data_path)
+    # The host answers an interruption and a model that it cannot load alike: with the picture it was given.
+    if shared.state.interrupted:
+        raise Interrupted
+    if result.size == (pixels.shape[1], pixels.shape[0]) and item.scale > 1:
+        raise HostError(f"The upscaler {name} gave the picture back unchanged; the host's log says why.")
+    return np.asarray(result.convert("RGB"), dtype=np.float32) / np.float32(255)
+
+
+def _local_file(item: Any) -> str:
+    for name in ("local_data_path", "data_path"):
+        path = getattr(item, name, None)
+        if path and Path(path).is_file():
+            return str(path)
+    return ""
+
+
+def _family(info: Any) -> tuple[str, int]:
+    found = _detected(info.filename, _stamp(info.filename))
+    if found is not None and found[0] != Family.UNKNOWN.value:
+        return found
+    model = shared.sd_model
+    if model.sd_checkpoint_info.filename == info.filename:
+        for flag, family in _FLAGS:
+            if getattr(model, flag, False):
+                return family.value, family.native_side
+    return found or (Family.UNKNOWN.value, _PICKLED_SIDE)
+
+
+@functools.lru_cache(maxsize=64)
+def _detected(path: str, stamp: int) -> tuple[str, int] | None:
+    try:
+        found = detect(path)
+    except (HeaderError, OSError) as error:
+        logger.debug("The family of %s cannot be read from its header: %s", path, error)
+        return None
+    return found.family.value, found.native_side
+
+
+def _stamp(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0

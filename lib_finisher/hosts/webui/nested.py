@@ -1,0 +1,203 @@
+"""One nested img2img of the host over a batch of crops, each with its own prompt, seed, noise and mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from modules import scripts, shared
+from modules.processing import StableDiffusionProcessingImg2Img, process_images
+from PIL import Image
+
+from lib_finisher.hosts.port import Array, Element, HostError, Interrupted, OutOfMemory, Sampling, Skipped, Watch
+from lib_finisher.hosts.webui import probe
+from lib_finisher.hosts.webui.blend import Blend, blending
+from lib_finisher.hosts.webui.guard import undisturbed
+from lib_finisher.hosts.webui.noise import FieldBrownian, FieldNoise
+from lib_finisher.imaging.arrays import to_uint8
+
+_MARKERS = ("_ad_disabled", "_ad_inner", "_finisher_inner")
+# Stop-after-current may be pressed just while a nested call begins, which then makes no picture at all.
+_TRIES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """What a nested call is to redraw, and for which picture's processing object."""
+
+    elements: Sequence[Element]
+    sampling: Sampling
+    options: Mapping[str, Any]
+    outer: Any
+    watch: Watch
+
+
+class Pictures(scripts.ScriptRunner):
+    """The nested call's scripts: none. It takes the decoded pictures before the host rounds them down to 8 bits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Array] = []
+
+    def postprocess_batch(self, p: Any, images: torch.Tensor, **kwargs: Any) -> None:
+        """Called with floats 0..1, shape (N, 3, height, width)."""
+        self.found = [np.ascontiguousarray(np.moveaxis(item.cpu().float().numpy(), 0, -1)) for item in images]
+
+
+class NestedImg2Img(StableDiffusionProcessingImg2Img):
+    """The host's img2img with the noise and the masks of an order."""
+
+    order: Order
+    blend: Blend | None
+
+    def init(self, all_prompts: list[str], all_seeds: list[int], all_subseeds: list[int]) -> None:
+        """The host encodes the crops; the masks come after, so that it does not round them."""
+        # The VAE draws from the global generator.
+        torch.manual_seed(int(all_seeds[0]))
+        super().init(all_prompts, all_seeds, all_subseeds)
+        self.blend = None
+        masks = [element.mask for element in self.order.elements]
+        if any(mask is not None for mask in masks):
+            whole = _mask_tensor(masks, (self.height, self.width), self.init_latent.device)
+            cells = torch.nn.functional.interpolate(whole, size=self.init_latent.shape[-2:], mode="area")
+            if self.init_latent.ndim == 5:
+                cells = cells.unsqueeze(2)
+            self.blend = Blend(self.init_latent.clone(), cells)
+            if self.is_using_inpainting_conditioning:
+                # Without an image mask the host tells an inpainting model to redraw everything.
+                picture = _picture_tensor(self.order.elements).to(self.init_latent)
+                self.image_conditioning = self.inpainting_image_conditioning(
+                    picture * 2 - 1, self.init_latent, image_mask=whole
+                )
+        # The host forgets Skip when its loop begins, just after this; encoding may have taken a while.
+        _check_flags()
+
+    def sample(self, **arguments: Any) -> torch.Tensor:
+        """The host's sampling, with the random sources replaced and the steps told."""
+        latent = self.init_latent
+        noise = FieldNoise([item.noise for item in self.order.elements], latent, self.height // latent.shape[-2])
+        self.rng = noise
+
+        def create_noise_sampler(x: torch.Tensor, sigmas: torch.Tensor, p: Any) -> FieldBrownian:
+            return FieldBrownian(noise, float(sigmas[sigmas > 0].min()), float(sigmas.max()))
+
+        host_callback = self.sampler.callback_state
+
+        def callback_state(told: Any) -> None:
+            host_callback(told)
+            number = int(told["i"]) + 1
+            self.order.watch.step(number, max(number, int(shared.state.sampling_steps)))
+
+        # The sampler was made for this call alone, so there is nothing to put back.
+        self.sampler.create_noise_sampler = create_noise_sampler
+        self.sampler.callback_state = callback_state
+        torch.manual_seed(int(self.all_seeds[0]))
+        with blending(self.blend):
+            samples = super().sample(**arguments)
+        return samples if self.blend is None else self.blend.finish(samples)
+
+
+def redraw_together(order: Order) -> list[Array]:
+    """The crops of an order, redrawn. Raises what `Host.redraw` raises."""
+    try:
+        for _ in range(_TRIES):
+            with undisturbed(order.options):
+                found = _run(order)
+            if found:
+                return _checked(found, order)
+    except (HostError, Interrupted, Skipped):
+        raise
+    except Exception as error:
+        if _is_out_of_memory(error):
+            raise OutOfMemory(f"{type(error).__name__}: {error}") from error
+        raise HostError(f"The host could not redraw this: {type(error).__name__}: {error}") from error
+    raise HostError("The host made no picture. Its log may say why.")
+
+
+def _run(order: Order) -> list[Array]:
+    # The host clears Skip at the start of every call: read it first.
+    _check_flags()
+    p = _processing(order)
+    try:
+        process_images(p)
+    finally:
+        p.close()
+    # After either flag the host returns half-done pictures as if they were finished.
+    _check_flags()
+    return p.scripts.found
+
+
+def _processing(order: Order) -> NestedImg2Img:
+    elements, sampling = order.elements, order.sampling
+    height, width = elements[0].pixels.shape[:2]
+    wanted = {
+        **probe.outer_fields(order.outer),
+        "init_images": [Image.fromarray(to_uint8(item.pixels)) for item in elements],
+        "prompt": [item.prompt for item in elements],
+        "negative_prompt": [item.negative_prompt for item in elements],
+        "seed": [int(item.seed) for item in elements],
+        "subseed": [int(item.seed) for item in elements],
+        "subseed_strength": 0,
+        "styles": [],
+        "sampler_name": sampling.sampler or order.outer.sampler_name,
+        "scheduler": sampling.scheduler or getattr(order.outer, "scheduler", None),
+        "steps": sampling.steps,
+        "cfg_scale": sampling.cfg_scale or order.outer.cfg_scale,
+        "denoising_strength": sampling.denoising_strength,
+        "width": width,
+        "height": height,
+        "batch_size": len(elements),
+        "n_iter": 1,
+        "resize_mode": 0,
+        "restore_faces": False,
+        "initial_noise_multiplier": 1.0,
+        "do_not_save_samples": True,
+        "do_not_save_grid": True,
+        "do_not_reload_embeddings": True,
+        "extra_generation_params": {},
+        "override_settings": dict(order.options),
+    }
+    p = NestedImg2Img(**probe.accepted(NestedImg2Img, wanted))
+    p.order = order
+    # An empty list keeps the host's colour correction away.
+    p.color_corrections = []
+    p.cached_c, p.cached_uc = [None, None], [None, None]
+    p.is_api = True
+    p.scripts = Pictures()
+    p.script_args = []
+    for marker in _MARKERS:
+        setattr(p, marker, True)
+    return p
+
+
+def _check_flags() -> None:
+    if shared.state.interrupted:
+        raise Interrupted
+    if shared.state.skipped:
+        raise Skipped
+
+
+def _checked(found: list[Array], order: Order) -> list[Array]:
+    wanted, got = [item.pixels.shape for item in order.elements], [item.shape for item in found]
+    if wanted != got:
+        raise HostError(f"The host returned pictures of other sizes ({got}) than asked for ({wanted}).")
+    return found
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def _mask_tensor(masks: Sequence[Array | None], size: tuple[int, int], device: Any) -> torch.Tensor:
+    whole = [np.ones(size, np.float32) if mask is None else mask.astype(np.float32) for mask in masks]
+    return torch.from_numpy(np.stack(whole)[:, None]).to(device)
+
+
+def _picture_tensor(elements: Sequence[Element]) -> torch.Tensor:
+    return torch.from_numpy(np.stack([np.moveaxis(item.pixels, -1, 0) for item in elements]).astype(np.float32))

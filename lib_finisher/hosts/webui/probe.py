@@ -1,0 +1,114 @@
+"""What differs between the hosts, found out by features and never by a name or a version number."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+from modules import sd_models, sd_samplers, sd_vae, shared
+
+from lib_finisher.hosts.port import HostError
+
+_VAE_WORDS = ("Automatic", "None")
+
+
+def is_forge_family() -> bool:
+    """Whether this is Forge or one of its descendants."""
+    return importlib.util.find_spec("modules_forge") is not None
+
+
+def has_forge_loader() -> bool:
+    """Whether checkpoints go through Forge's own loader, which `reload_model_weights` does not drive."""
+    return is_forge_family() and "forge_additional_modules" in shared.opts.data_labels
+
+
+def flavour() -> str:
+    """The host's name for people and for `identity`."""
+    from modules.processing import program_version
+
+    name = "Forge" if has_forge_loader() else "reForge" if is_forge_family() else "A1111"
+    return f"{name} {program_version() or ''}".strip()
+
+
+def accepted(cls: type, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The constructor arguments that this host's dataclass has; passing another would be a TypeError."""
+    known = {item.name for item in dataclasses.fields(cls) if item.init}
+    return {key: value for key, value in wanted.items() if key in known}
+
+
+def outer_fields(outer: Any) -> dict[str, Any]:
+    """What a nested call must have in common with the picture's own processing object."""
+    names = ("tiling", "distilled_cfg_scale", "disable_extra_networks", "outpath_samples", "outpath_grids")
+    return {name: getattr(outer, name) for name in names if hasattr(outer, name)}
+
+
+def allowed_options(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that this host has; an unknown one would end the generation with a KeyError."""
+    return {key: value for key, value in wanted.items() if key in shared.opts.data_labels}
+
+
+def vae_options(name: str) -> dict[str, Any]:
+    """The settings that choose a VAE."""
+    if has_forge_loader():
+        raise HostError("A VAE of its own for a stage is not supported on this host yet; leave the VAE empty.")
+    if name not in sd_vae.vae_dict and name not in _VAE_WORDS:
+        raise HostError(f"There is no VAE {name!r} here. VAEs: {', '.join([*_VAE_WORDS, *sd_vae.vae_dict])}.")
+    return {"sd_vae": name}
+
+
+def checkpoint_info(name: str = "") -> Any:
+    """The host's record of a checkpoint, or of the one that the user chose. Raises HostError."""
+    if not name:
+        try:
+            return sd_models.select_checkpoint()
+        except FileNotFoundError as error:
+            raise HostError("The host has no checkpoint at all. Add one to its folder of checkpoints.") from error
+    # Never the host's own closest match: it falls back to searching for parts of names.
+    info = sd_models.checkpoint_aliases.get(name)
+    if info is None:
+        known = ", ".join(item.name for item in sd_models.checkpoints_list.values())
+        raise HostError(f"There is no checkpoint {name!r} here. Checkpoints: {known or 'none'}.")
+    return info
+
+
+def restore_model() -> None:
+    """Load what the user chose, where a nested call left another checkpoint. Forge does this by itself."""
+    if not has_forge_loader() and shared.sd_model.sd_checkpoint_info is not sd_models.select_checkpoint():
+        sd_models.reload_model_weights()
+
+
+def restore_token_merging(outer: Any) -> None:
+    """A1111 ends every `process_images` by turning token merging off, also for the rest of the outer run.
+
+    The Forge family does not, and applying it there once more would put it on twice.
+    """
+    ratio = outer.get_token_merging_ratio()
+    if ratio and not is_forge_family():
+        restore_model()
+        sd_models.apply_token_merging(shared.sd_model, ratio)
+
+
+def delivers_noise(denoiser: Any) -> bool:
+    """Whether after-CFG callbacks get the predicted noise, as with A1111's timestep samplers, and not the picture."""
+    return bool(getattr(denoiser, "mask_before_denoising", False)) and not is_forge_family()
+
+
+def samplers() -> tuple[str, ...]:
+    """The samplers for img2img."""
+    return tuple(item.name for item in sd_samplers.samplers_for_img2img)
+
+
+def schedulers() -> tuple[str, ...]:
+    """The noise schedules, empty where they are part of the samplers' names."""
+    if importlib.util.find_spec("modules.sd_schedulers") is None:
+        return ()
+    from modules import sd_schedulers
+
+    return tuple(item.label for item in sd_schedulers.schedulers)
+
+
+def canvas_multiple() -> int:
+    """What sides must be multiples of. A model that rounds sizes by itself (SD 3) does so to multiples of 16."""
+    return 16 if hasattr(shared.sd_model, "fix_dimensions") else 8

@@ -1,0 +1,41 @@
+"""The door: a script of the host whose hooks forward to lib_finisher."""
+
+from modules import scripts
+
+from lib_finisher.hosts.webui import blend, hooks, page
+
+blend.register()
+
+
+class FinisherScript(scripts.Script):
+    """Finishes every picture of txt2img and img2img, when its box is ticked."""
+
+    def title(self):
+        """The name by which API clients ask for it; never to be changed."""
+        return "Finisher"
+
+    def show(self, is_img2img):
+        """Always there, in both tabs."""
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        """The accordion."""
+        components, self.infotext_fields = page.build(self.elem_id)
+        self.paste_field_names = [hooks.KEY]
+        return components
+
+    def before_process(self, p, *args):
+        """See `hooks.before_process`."""
+        hooks.before_process(p, args)
+
+    def process(self, p, *args):
+        """See `hooks.process`."""
+        hooks.process(p, args)
+
+    def postprocess_image_after_composite(self, p, pp, *args):
+        """See `hooks.after_composite`."""
+        hooks.after_composite(p, pp)
+
+    def postprocess(self, p, processed, *args):
+        """See `hooks.postprocess`."""
+        hooks.postprocess(p)
