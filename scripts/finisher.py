@@ -20,7 +20,7 @@ class FinisherScript(scripts.Script):
 
     def ui(self, is_img2img):
         """The accordion."""
-        components, self.infotext_fields = page.build(self.elem_id)
+        components, self.infotext_fields = page.build(is_img2img)
         self.paste_field_names = [hooks.KEY]
         return components
 

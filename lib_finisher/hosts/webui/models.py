@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from modules import shared
+from modules import sd_models, shared
 from PIL import Image
 
 from lib_finisher.family import Family, detect
@@ -30,6 +30,11 @@ def facts(name: str = "") -> ModelFacts:
     info = probe.checkpoint_info(name)
     family, side = _family(info)
     return ModelFacts(info.name_for_extra, family, side)
+
+
+def checkpoint_names() -> list[str]:
+    """Every checkpoint of the host, by the name that a setting chooses it with."""
+    return sorted(info.name for info in sd_models.checkpoints_list.values())
 
 
 def identity(name: str = "") -> str:

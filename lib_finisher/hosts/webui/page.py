@@ -1,37 +1,52 @@
-"""The accordion in the txt2img and img2img tabs."""
+"""The accordion in the txt2img and img2img tabs, in the host's own kind of accordion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
 
-from lib_finisher.hosts.webui.hooks import KEY
+from lib_finisher.hosts.webui import models, probe
+from lib_finisher.hosts.webui.hooks import KEY, detectors
+from lib_finisher.stages.upscale import AUTO_UPSCALER, LANCZOS
+from lib_finisher.ui import accordion
 
-LABEL = "Finisher"
 
-
-def build(elem_id: Callable[[str], str]) -> tuple[list[Any], list[Any]]:
+def build(is_img2img: bool) -> tuple[list[Any], list[Any]]:
     """(the script's components, its paste fields). Called several times by the host: no side effects."""
-    try:
-        from modules.ui_components import InputAccordion
-    except ImportError:
-        with gr.Accordion(LABEL, open=False, elem_id=elem_id("accordion")):
-            enabled = gr.Checkbox(False, label="Enable Finisher", elem_id=elem_id("enabled"))
-            recipe = _recipe(elem_id)
-    else:
-        with InputAccordion(False, label=LABEL, elem_id=elem_id("enabled")) as enabled:
-            recipe = _recipe(elem_id)
+    tab = "img2img" if is_img2img else "txt2img"
+    enabled, recipe = accordion.build(tab, _host_accordion(), _choices())
     # Without a name for the API: A1111 would look for a request field of that name, and answer 500 to an infotext.
     # Script arguments are found by their components.
     return [enabled, recipe], [(enabled, _was_on), (recipe, KEY)]
 
 
-def _recipe(elem_id: Callable[[str], str]) -> Any:
-    return gr.Textbox(
-        "{}", label="Recipe (JSON)", lines=4, placeholder='{"upscale": {"enabled": false}}', elem_id=elem_id("recipe")
-    )
+def _host_accordion() -> accordion.Accordion:
+    """The accordion with a switch that newer hosts have, or a plain one with a checkbox."""
+    try:
+        from modules.ui_components import InputAccordion
+    except ImportError:
+        return _plain_accordion
+    return InputAccordion
+
+
+@contextmanager
+def _plain_accordion(value: bool, label: str, elem_id: str) -> Iterator[Any]:
+    with gr.Accordion(label, open=False, elem_id=elem_id):
+        yield gr.Checkbox(value, label=f"Enable {label}", elem_id=f"{elem_id}-checkbox")
+
+
+def _choices() -> dict[str, list[str]]:
+    """What this host offers for the controls that name something of it."""
+    return {
+        "sampler": list(probe.samplers()),
+        "scheduler": list(probe.schedulers()),
+        "checkpoint": models.checkpoint_names(),
+        "upscaler": [AUTO_UPSCALER, *(item.name for item in models.upscalers()), LANCZOS],
+        "detector": list(detectors().names()),
+    }
 
 
 def _was_on(parameters: dict[str, Any]) -> bool:
