@@ -8,8 +8,8 @@ import argparse
 def preload(parser: argparse.ArgumentParser) -> None:
     """Add Finisher's flags to the host's parser."""
     parser.add_argument(
-        "--finisher-no-cache",
+        "--finisher-cache",
         action="store_true",
         default=False,
-        help="Finisher: keep no stage results on disk",
+        help="Finisher: keep stage results in the data folder, so that the same picture is not finished twice",
     )

@@ -7,10 +7,11 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from modules import shared
+from modules import paths_internal, shared
 from PIL import Image
 
 from lib_finisher import __version__
@@ -29,6 +30,7 @@ from lib_finisher.pipeline import Finished, Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.stages.stage import Base, Tools, Work
+from lib_finisher.store.results import ResultStore
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +157,10 @@ def _planned_calls(work: Work, recipe: Recipe, run: _Run) -> int:
 
 
 def _pipeline(host: WebuiHost, recipe: Recipe, control: HostControl) -> Pipeline:
-    return Pipeline(host, detectors().detect, recipe, listener=show, control=control)
+    # Off unless asked for: what other extensions add to a generation is not part of a stored result's key.
+    kept = getattr(shared.cmd_opts, "finisher_cache", False)
+    store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
+    return Pipeline(host, detectors().detect, recipe, store, listener=show, control=control)
 
 
 def _base(p: Any) -> Base:
