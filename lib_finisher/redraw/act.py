@@ -56,6 +56,10 @@ def redraw(
     that fails, for too little memory or for an interruption: the outcome says so, and old pixels stay.
     """
     outcomes = [Outcome(request.picture if request.together else request.picture.copy()) for request in requests]
+    if not host.capabilities.prompts:
+        for request, outcome in zip(requests, outcomes):
+            if any(patch.prompt or patch.negative_prompt for patch in request.patches):
+                outcome.notes.append("this engine takes no prompts; they were not used")
     run = _Run(requests, outcomes, host, budget, watcher, memory)
     try:
         run.all_rounds()

@@ -86,8 +86,8 @@ class Upscale:
         """Each pass: the upscaler model, then one request. A stopped pass leaves the picture as it was before it."""
         output = StageOutput(work.pixels)
         told = []
-        for number, one in enumerate(settings.passes, 1):
-            target = _target(size_of(output.pixels), one)
+        targets = _targets(work.size, settings)
+        for number, (one, target) in enumerate(zip(settings.passes, targets), 1):
             enlarged, how = _enlarge(output.pixels, target, one, tools, output)
             if _redraws(one):
                 patches = _patches(work.base, target, one, tools)
@@ -116,8 +116,7 @@ class Upscale:
     def estimate(self, work: Work, size: Size, settings: UpscaleSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`."""
         total = Estimate(size)
-        for one in settings.passes:
-            after = _target(total.size, one)
+        for one, after in zip(settings.passes, _targets(size, settings)):
             patches = _patches(work.base, after, one, tools) if _redraws(one) else []
             part = estimated(after, patches, sampling_of(one, work.base), tools.host)
             total = Estimate(
@@ -141,11 +140,14 @@ def scaled_to(settings: UpscaleSettings, factor: float) -> UpscaleSettings:
     return replace(settings, enabled=True, passes=(*settings.passes[:-1], last))
 
 
-def _target(size: Size, one: UpscalePass) -> Size:
-    target = size.scaled(one.factor)
-    if max(target.width, target.height) > MOST_SIDE and one.factor > 1:
-        raise HostError(f"The upscaled picture would be {target}; at most {MOST_SIDE} pixels a side are supported.")
-    return target
+def _targets(size: Size, settings: UpscaleSettings) -> list[Size]:
+    """The size after each pass, always from the first one's input, so that rounding does not add up."""
+    factors = np.cumprod([one.factor for one in settings.passes])
+    targets = [size.scaled(float(factor)) for factor in factors]
+    largest = targets[-1]
+    if max(largest.width, largest.height) > MOST_SIDE and largest != size:
+        raise HostError(f"The upscaled picture would be {largest}; at most {MOST_SIDE} pixels a side are supported.")
+    return targets
 
 
 def _redraws(one: UpscalePass) -> bool:

@@ -143,6 +143,20 @@ def test_upscaling_is_exact(host: EmbeddedHost, face: np.ndarray, factor: float,
     assert status(done)["upscale"] == "ran"
 
 
+def test_passes_end_exactly_at_their_product(host: EmbeddedHost, gradient) -> None:  # type: ignore[no-untyped-def]
+    passes = '[{"factor": 1.5, "method": "upscaler only"}, {"factor": 1.3333333333333333, "method": "upscaler only"}]'
+    done = run(host, recipe_of(f"upscale.passes={passes}", only=["upscale"]), Work(gradient(77, 101)))[0]
+    assert done.pixels.shape == (154, 202, 3)
+
+
+def test_what_an_engine_cannot_use_is_said(host: EmbeddedHost, face: np.ndarray) -> None:
+    done = run(host, recipe_of("refine.prompt=a portrait", only=["refine"]), Work(face))[0]
+    assert "takes no prompts" in done.reports[0].notes[0]
+    for control in ("vae", "scheduler"):
+        done = run(host, recipe_of(f"refine.{control}=Nope", only=["refine"]), Work(face))[0]
+        assert "'Nope'" in done.error
+
+
 def test_a_missing_upscaler_falls_back_and_says_so(host: EmbeddedHost, face: np.ndarray) -> None:
     done = run(host, recipe_of("upscale.upscaler=4x-Nothing", only=["upscale"]), Work(face))[0]
     assert "4x-Nothing" in done.reports[4].notes[0]

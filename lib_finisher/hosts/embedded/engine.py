@@ -79,6 +79,9 @@ class EmbeddedHost:
         """See `Host.redraw`. Elements do not see each other: a batch gives the same bits as its parts."""
         sampling = batch.sampling
         self.model(sampling.checkpoint)
+        for name, kind in ((sampling.vae, "VAE"), (sampling.scheduler, "scheduler")):
+            if name:
+                raise HostError(f"The embedded engine works on pixels with one schedule; it has no {kind} {name!r}.")
         sampler = sampling.sampler or EULER
         if sampler not in SAMPLERS:
             raise HostError(f"The embedded engine has no sampler {sampler!r}; it has {', '.join(SAMPLERS)}.")
