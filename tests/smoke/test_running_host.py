@@ -301,6 +301,6 @@ def test_the_page_has_the_accordion_in_both_tabs(webui: Webui) -> None:
     components = webui.get("/config")["components"]
     ids = {item["props"].get("elem_id") for item in components}
     for tab in ("txt2img", "img2img"):
-        assert f"script_{tab}_finisher_recipe" in ids
-    boxes = [item for item in components if item["props"].get("elem_id") == "script_txt2img_finisher_enabled-checkbox"]
+        assert f"finisher_{tab}_recipe" in ids
+    boxes = [item for item in components if item["props"].get("elem_id") == "finisher_txt2img-checkbox"]
     assert boxes[0]["props"]["value"] is False
