@@ -282,7 +282,7 @@ class _Turn:
 
 def _code_identity() -> str:
     """Changes with the code and the models that results are made by: no stored result outlives its recipe's meaning."""
-    rooms = ("imaging", "redraw", "stages", "detect")
+    rooms = ("imaging", "redraw", "stages", "detect", "hosts")
     return digest(*(digest_of_files(Path(__file__).parent / room, ("*.py", "*.onnx")) for room in rooms))
 
 

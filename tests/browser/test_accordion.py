@@ -24,6 +24,17 @@ FLAGS = [
 ]  # fmt: skip
 DETAIL = "finisher-txt2img-detail"
 
+# The colour a stage's name is written in, and the nearest background behind it that is not transparent.
+_COLOURS = """() => {
+  const numbers = (text) => text.match(/[0-9.]+/g).map(Number);
+  const name = document.querySelector(".finisher-stage span");
+  let behind = name;
+  const clear = (node) => numbers(getComputedStyle(node).backgroundColor)[3] === 0;
+  while (behind.parentElement && clear(behind)) behind = behind.parentElement;
+  const colours = [getComputedStyle(behind).backgroundColor, getComputedStyle(name).color];
+  return colours.map((text) => numbers(text).slice(0, 3));
+}"""
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
 pytestmark = pytest.mark.slow
 
@@ -168,8 +179,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the page's server did not start")
 
 
-def test_screenshots_for_people(page: Any, served: str) -> None:
-    """Leaves pictures of both themes under out/, where a person can look at them."""
+def test_text_can_be_read_in_both_themes(page: Any, served: str) -> None:
+    """Also leaves pictures of both themes under out/, where a person can look at them."""
     folder = Path(ROOT / "out" / "page")
     folder.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
@@ -178,4 +189,5 @@ def test_screenshots_for_people(page: Any, served: str) -> None:
         page.click(f"#{DETAIL}-pen")
         file = folder / f"{served.rsplit(':', 1)[1].strip('/')}-{theme}.png"
         page.screenshot(path=str(file), full_page=True)
-        assert file.stat().st_size > 20_000
+        background, ink = page.evaluate(_COLOURS)
+        assert abs(sum(background) - sum(ink)) > 300, f"text can be read on the {theme} page: {ink} on {background}"
