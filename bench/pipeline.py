@@ -91,6 +91,9 @@ def _tile_cost() -> dict[str, float]:
         def check(self) -> None:
             """Never stops."""
 
+        def begin(self, labels: object) -> None:
+            """Says nothing."""
+
         def advance(self, megapixel_steps: float) -> None:
             """Counts nothing."""
 

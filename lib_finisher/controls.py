@@ -162,10 +162,16 @@ def write(settings: Any) -> dict[str, Any]:
     return data
 
 
-def differences(settings: Any) -> dict[str, Any]:
-    """Settings as JSON data that names only what differs from the general defaults."""
-    plain = write(defaults(type(settings)))
-    return {name: value for name, value in write(settings).items() if value != plain[name]}
+def differences(settings: Any, family: str = "") -> dict[str, Any]:
+    """Settings as JSON data that names only what differs from the family's defaults; `read` fills in the same ones."""
+    plain = defaults(type(settings), family)
+    told: dict[str, Any] = {}
+    for row in controls_of(type(settings)):
+        value = getattr(settings, row.name)
+        if value == getattr(plain, row.name):
+            continue
+        told[row.name] = [differences(item, family) for item in value] if row.kind == "passes" else value
+    return told
 
 
 def _kind_of(default: Any, choices: Sequence[str]) -> str:

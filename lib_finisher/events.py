@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lib_finisher.hosts.port import Interrupted, Skipped
@@ -27,6 +27,13 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class BatchStarted:
+    """Some patches go to the engine together; `labels` name them for people."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StageFinished:
     """A stage is through with one picture (numbered from 0 within the chunk)."""
 
@@ -37,7 +44,7 @@ class StageFinished:
     seconds: float
 
 
-Event = StageStarted | Progress | StageFinished
+Event = StageStarted | BatchStarted | Progress | StageFinished
 Listener = Callable[[Event], None]
 
 
@@ -97,6 +104,10 @@ class Meter:
     def step(self, number: int, total: int) -> None:
         """A step of something that samples nothing, an upscaler's tile say: only a chance to stop."""
         self._control.check()
+
+    def begin(self, labels: Sequence[str]) -> None:
+        """These patches are sampled next."""
+        self._listener(BatchStarted(tuple(labels)))
 
     def advance(self, megapixel_steps: float) -> None:
         """That much more has been sampled."""

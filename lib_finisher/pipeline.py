@@ -25,7 +25,11 @@ from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.act import redraw
 from lib_finisher.redraw.ladder import AreaBudget
+from lib_finisher.redraw.limit import fitted, limited, within
+from lib_finisher.redraw.mark import marked
 from lib_finisher.redraw.patch import Cost, Refusal, Request
+from lib_finisher.stages.base import NAME as BASE
+from lib_finisher.stages.base import RESTRICTS, TO_REPAIR
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Base, Finder, Redraws, Stage, StageOutput, Tools, Work
 from lib_finisher.store.results import PatchStore, ResultStore, digest, digest_of_files
@@ -50,11 +54,16 @@ class StageReport:
 
 @dataclass(eq=False)
 class Finished:
-    """A picture after its run. `error` is empty when every stage did its part; `stages` holds pictures by name."""
+    """A picture after its run. `error` is empty when every stage did its part.
+
+    Where they are kept: `stages` holds the picture after each stage, `previews` the picture before detail or repair
+    with what is redrawn marked.
+    """
 
     pixels: Pixels
     reports: list[StageReport] = field(default_factory=list)
     stages: dict[str, Pixels] = field(default_factory=dict)
+    previews: dict[str, Pixels] = field(default_factory=dict)
     interrupted_in: str = ""
 
     @property
@@ -69,8 +78,11 @@ class Finished:
 class _InHand:
     """One picture of the chunk, between and during stages."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = replace(work, pixels=from_uint16(to_uint16(work.pixels)))
+    def __init__(self, work: Work, mask_use: str) -> None:
+        marked = work.mask is not None and bool((work.mask > 0).any())
+        self.restricted = marked and mask_use == RESTRICTS
+        mask = work.mask if self.restricted or mask_use == TO_REPAIR else None
+        self.work = replace(work, pixels=from_uint16(to_uint16(work.pixels)), mask=mask)
         self.done = Finished(self.work.pixels)
         self.key = ""
         self.running: Redraws | None = None
@@ -104,7 +116,7 @@ class Pipeline:
     def run(self, works: Sequence[Work]) -> list[Finished]:
         """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
         meter = Meter(self._control, self._listener, lambda: sum(map(self._expected, works)))
-        hands = [_InHand(work) for work in works]
+        hands = [_InHand(work, self._recipe[BASE].mask) for work in works]
         for stage in STAGES:
             _Turn(self, stage, hands, meter).run()
         for hand in hands:
@@ -138,7 +150,7 @@ class _Turn:
         if waiting:
             self.pipeline._listener(StageStarted(self.stage.name, self.stage.label, len(waiting)))
         for hand in waiting:
-            hand.running = self.stage.run(hand.work, self.settings, self.tools)
+            hand.running = self.stage.run(self.work_of(hand), self.settings, self.tools)
             self.advance(hand, None)
         self.redraw_requests(waiting)
         if self.memory is not None and not self.pipeline._control.interrupted:
@@ -156,7 +168,7 @@ class _Turn:
             self.report(hand, StageOutput(hand.work.pixels, "skipped", "the run was interrupted"))
             return True
         began = time.perf_counter()
-        hand.key = self.key(hand.work)
+        hand.key = self.key(hand.work, hand.restricted)
         found = self.pipeline._store.get(hand.key) if self.pipeline._store is not None else None
         hand.seconds = time.perf_counter() - began
         if found is None:
@@ -173,6 +185,15 @@ class _Turn:
         self.settle(hand, output)
         return True
 
+    def work_of(self, hand: _InHand) -> Work:
+        """What the stage is given: a mask that restricts marks nothing for repair."""
+        hidden = hand.restricted and self.stage.name == "repair"
+        return replace(hand.work, mask=None) if hidden else hand.work
+
+    def limit(self, hand: _InHand) -> Mask | None:
+        """Where the stage may change the picture; None means everywhere. New borders are not for a mask to forbid."""
+        return hand.work.mask if hand.restricted and self.stage.name != "extend" else None
+
     def redraw_requests(self, waiting: Sequence[_InHand]) -> None:
         """Run what the pictures ask for, all of them together, until none asks any more."""
         while asking := [hand for hand in waiting if hand.request is not None]:
@@ -181,7 +202,10 @@ class _Turn:
             outcomes = redraw(requests, self.pipeline._host, self.pipeline._budget, self.meter, self.memory)
             seconds = time.perf_counter() - began
             work = sum(outcome.cost.megapixel_steps for outcome in outcomes)
-            for hand, outcome in zip(asking, outcomes):
+            for hand, request, outcome in zip(asking, requests, outcomes):
+                limit = self.limit(hand)
+                if limit is not None:
+                    outcome.picture = within(request.picture, outcome.picture, limit)
                 share = outcome.cost.megapixel_steps / work if work > 0 else 1.0 / len(outcomes)
                 hand.seconds += seconds * share
                 self.advance(hand, outcome)
@@ -211,10 +235,20 @@ class _Turn:
             logger.exception("The stage %s failed.", self.stage.name)
             self.finish(hand, StageOutput(hand.work.pixels, "failed", f"{type(error).__name__}: {error}"))
             return
+        limit = self.limit(hand)
+        if limit is not None and hand.request is not None:
+            hand.request = limited(hand.request, limit)
+        if self.pipeline._keep_stages and hand.request is not None and not hand.request.together:
+            # Of several passes each marks the preview further.
+            before = hand.done.previews.get(self.stage.name)
+            hand.done.previews[self.stage.name] = marked(hand.request, before)
         hand.seconds += time.perf_counter() - began
 
     def finish(self, hand: _InHand, output: StageOutput) -> None:
         """Take over what the stage made, and store it when it is complete."""
+        limit = self.limit(hand)
+        if limit is not None and not self.stage.diffuses and output.status == "ran":
+            output.pixels = within(hand.work.pixels, output.pixels, limit)
         if output.stopped == "interrupted":
             hand.done.interrupted_in = self.stage.label.lower()
             output.reason = output.reason or "stopped before it was complete"
@@ -241,8 +275,7 @@ class _Turn:
         if output.status in ("ran", "reused", "failed"):
             mask: Mask | None = hand.work.mask if output.mask is None else output.mask
             pixels = output.pixels if output.status == "reused" else from_uint16(to_uint16(output.pixels))
-            if mask is not None and mask.shape != pixels.shape[:2]:
-                mask = None
+            mask = None if mask is None else fitted(mask, pixels)
             hand.work = replace(hand.work, pixels=pixels, mask=mask)
             if self.pipeline._keep_stages and output.status != "failed":
                 hand.done.stages[self.stage.name] = pixels
@@ -264,7 +297,7 @@ class _Turn:
         number = next(index for index, item in enumerate(self.hands) if item is hand)
         self.pipeline._listener(StageFinished(number, told.stage, told.status, told.reason, told.seconds))
 
-    def key(self, work: Work) -> str:
+    def key(self, work: Work, restricted: bool) -> str:
         """The hash of all that the stage's result depends on."""
         base = work.base if self.stage.diffuses else Base(seed=work.base.seed)
         upscalers = [asdict(item) for item in self.pipeline._host.upscalers()] if self.stage.name == "upscale" else []
@@ -275,8 +308,9 @@ class _Turn:
             "engine": self.pipeline._host.identity if self.stage.diffuses else "",
             "base": asdict(base),
             "upscalers": upscalers,
+            "restricted": restricted,
         }
-        mask = work.mask if self.stage.name in ("repair", "extend") else None
+        mask = work.mask if self.stage.name in ("repair", "extend") or restricted else None
         return digest(told, to_uint16(work.pixels), *([] if mask is None else [mask]))
 
 

@@ -10,28 +10,33 @@ from types import MappingProxyType
 from typing import Any
 
 from lib_finisher.controls import Control, SettingsError, controls_of, defaults, differences, read, write
-from lib_finisher.stages.order import NAMES, STAGES
+from lib_finisher.stages.base import NAME as BASE
+from lib_finisher.stages.base import BaseSettings
+from lib_finisher.stages.order import STAGES
 
 SCHEMA = 1
+
+SECTIONS: Mapping[str, type] = MappingProxyType({BASE: BaseSettings, **{item.name: item.settings for item in STAGES}})
+"""What a recipe consists of: how the picture is taken, then the stages in their order."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of every stage, by the stage's name."""
+    """The settings of "base" and of every stage, by name."""
 
-    stages: Mapping[str, Any]
+    sections: Mapping[str, Any]
 
-    def __getitem__(self, stage: str) -> Any:
-        return self.stages[stage]
+    def __getitem__(self, section: str) -> Any:
+        return self.sections[section]
 
-    def changed(self, stage: str, settings: Any) -> Recipe:
-        """The recipe with other settings for one stage."""
-        return replace(self, stages=MappingProxyType({**self.stages, stage: settings}))
+    def changed(self, section: str, settings: Any) -> Recipe:
+        """The recipe with other settings for one stage, or for "base"."""
+        return replace(self, sections=MappingProxyType({**self.sections, section: settings}))
 
 
 def default_recipe(family: str = "") -> Recipe:
     """What a model family starts from."""
-    return Recipe(MappingProxyType({stage.name: defaults(stage.settings, family) for stage in STAGES}))
+    return Recipe(MappingProxyType({name: defaults(settings, family) for name, settings in SECTIONS.items()}))
 
 
 def read_recipe(data: Any, family: str = "") -> Recipe:
@@ -46,24 +51,30 @@ def read_recipe(data: Any, family: str = "") -> Recipe:
     if version != SCHEMA:
         problems.append(f"version: {version!r} is not accepted; this Finisher reads version {SCHEMA}.")
     for key in data:
-        if key != "version" and key not in NAMES:
-            near = difflib.get_close_matches(str(key), NAMES, n=1)
+        if key != "version" and key not in SECTIONS:
+            near = difflib.get_close_matches(str(key), SECTIONS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            problems.append(f"{key}: there is no such stage.{hint} Stages: {', '.join(NAMES)}.")
-    stages: dict[str, Any] = {}
-    for stage in STAGES:
+            problems.append(f"{key}: there is no such stage.{hint} Stages: {', '.join(SECTIONS)}.")
+    sections: dict[str, Any] = {}
+    for name, settings in SECTIONS.items():
         try:
-            stages[stage.name] = read(stage.settings, data.get(stage.name, {}), where=stage.name, family=family)
+            sections[name] = read(settings, data.get(name, {}), where=name, family=family)
         except SettingsError as error:
             problems += error.problems
     if problems:
         raise SettingsError(problems)
-    return Recipe(MappingProxyType(stages))
+    return Recipe(MappingProxyType(sections))
 
 
 def write_recipe(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON data, every control named; `read_recipe` gives the same recipe back."""
-    return {"version": SCHEMA, **{name: write(recipe[name]) for name in NAMES}}
+    return {"version": SCHEMA, **{name: write(recipe[name]) for name in SECTIONS}}
+
+
+def recorded(recipe: Recipe, family: str = "") -> dict[str, Any]:
+    """What differs from the family's defaults, as JSON data; `read_recipe` makes the same recipe of it there."""
+    told = {name: differences(recipe[name], family) for name in SECTIONS}
+    return {name: data for name, data in told.items() if data}
 
 
 def assign(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
@@ -92,9 +103,9 @@ def assign(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any
 
 
 def _assign(data: dict[str, Any], parts: list[str], value: str, text: str, problems: list[str]) -> None:
-    settings, stage = data[parts[0]], next((stage for stage in STAGES if stage.name == parts[0]), None)
-    row = None if stage is None else next((row for row in controls_of(stage.settings) if row.kind == "passes"), None)
-    own = {item.name: item for item in controls_of(stage.settings)} if stage is not None else {}
+    settings, section = data[parts[0]], SECTIONS.get(parts[0])
+    own = {item.name: item for item in controls_of(section)} if section is not None else {}
+    row = next((item for item in own.values() if item.kind == "passes"), None)
     if len(parts) == 2 and (row is None or row.item is None or parts[1] in own):
         settings[parts[1]] = _value(value, own.get(parts[1]))
         return

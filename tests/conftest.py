@@ -29,6 +29,9 @@ class Onward:
     def check(self) -> None:
         pass
 
+    def begin(self, labels: object) -> None:
+        pass
+
     def advance(self, megapixel_steps: float) -> None:
         self.megapixel_steps += megapixel_steps
 

@@ -5,8 +5,9 @@ The core knows nothing else of a host. A front picks an engine and hands it in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ class NoiseSource(Protocol):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a batch is sampled. Empty texts and zeros mean what the base picture used."""
+    """How a batch is sampled. Empty texts and zeros mean what the base picture used; for eta, -1 does."""
 
     denoising_strength: float
     steps: int
@@ -58,7 +59,24 @@ class Sampling:
     scheduler: str = ""
     checkpoint: str = ""
     vae: str = ""
+    text_encoders: str = ""
     clip_skip: int = 0
+    distilled_cfg_scale: float = 0.0
+    eta: float = -1.0
+    s_noise: float = 0.0
+
+    def extras(self) -> tuple[str, ...]:
+        """The special settings that are used, those that not every engine has."""
+        return tuple(name for name, plain in _EXTRAS.items() if getattr(self, name) != plain)
+
+    def without(self, extras: Iterable[str]) -> Sampling:
+        """The same with those special settings left to the base."""
+        return replace(self, **{name: _EXTRAS[name] for name in extras})
+
+
+_EXTRAS: Mapping[str, Any] = {
+    "text_encoders": "", "clip_skip": 0, "distilled_cfg_scale": 0.0, "eta": -1.0, "s_noise": 0.0
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +105,8 @@ class Capabilities:
 
     `noise_samplers` are the samplers whose every random draw comes from the noise source; a result drawn with another
     sampler may depend on the batch and may show seams. `batch_pixels` is how much may be tried in one batch before
-    anything is known about this device.
+    anything is known about this device. `extras` are the special settings (see `Sampling.extras`) that it honours; the
+    others are left out, and the report says so.
     """
 
     engine: str
@@ -98,11 +117,8 @@ class Capabilities:
     samplers: tuple[str, ...]
     schedulers: tuple[str, ...]
     noise_samplers: frozenset[str]
-    per_element_masks: bool
-    noise_field: bool
     prompts: bool
-    checkpoint_swap: bool
-    control_hints: frozenset[str] = frozenset()
+    extras: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

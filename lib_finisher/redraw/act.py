@@ -10,7 +10,17 @@ from typing import Protocol
 
 import numpy as np
 
-from lib_finisher.hosts.port import Batch, Element, Host, HostError, Interrupted, OutOfMemory, Sampling, Skipped
+from lib_finisher.hosts.port import (
+    Batch,
+    Capabilities,
+    Element,
+    Host,
+    HostError,
+    Interrupted,
+    OutOfMemory,
+    Sampling,
+    Skipped,
+)
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.colour import lock_low_frequencies, match_ring
 from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
@@ -28,6 +38,9 @@ class Watcher(Protocol):
 
     def check(self) -> None:
         """Raises Interrupted or Skipped when the user said so."""
+
+    def begin(self, labels: Sequence[str]) -> None:
+        """These patches are sampled next."""
 
     def advance(self, megapixel_steps: float) -> None:
         """That much more has been sampled."""
@@ -56,10 +69,8 @@ def redraw(
     that fails, for too little memory or for an interruption: the outcome says so, and old pixels stay.
     """
     outcomes = [Outcome(request.picture if request.together else request.picture.copy()) for request in requests]
-    if not host.capabilities.prompts:
-        for request, outcome in zip(requests, outcomes):
-            if any(patch.prompt or patch.negative_prompt for patch in request.patches):
-                outcome.notes.append("this engine takes no prompts; they were not used")
+    for request, outcome in zip(requests, outcomes):
+        outcome.notes += _unused(request, host.capabilities)
     run = _Run(requests, outcomes, host, budget, watcher, memory)
     try:
         run.all_rounds()
@@ -157,6 +168,7 @@ class _Run:
 
     def sample(self, jobs: list[_Job], elements: list[Element], keys: list[str], sampling: Sampling) -> None:
         canvas = jobs[0].patch.canvas
+        self.watcher.begin([job.patch.label for job in jobs])
         watch = _BatchWatch(self.watcher, canvas.megapixels * len(jobs))
         try:
             results = self.host.redraw(Batch(sampling, tuple(elements)), watch)
@@ -249,7 +261,9 @@ class _Run:
         )
 
     def sampling(self, job: _Job) -> Sampling:
-        return replace(self.requests[job.request].sampling, denoising_strength=job.patch.denoising_strength)
+        sampling = self.requests[job.request].sampling
+        usable = sampling.without(set(sampling.extras()) - self.host.capabilities.extras)
+        return replace(usable, denoising_strength=job.patch.denoising_strength)
 
     def key(self, element: Element, sampling: Sampling) -> str:
         digest = hashlib.blake2b(digest_size=16)
@@ -278,6 +292,20 @@ class _Run:
     def stop(self, why: str) -> None:
         for outcome, left in zip(self.outcomes, self.left):
             outcome.stopped = why if left else ""
+
+
+def _unused(request: Request, capabilities: Capabilities) -> list[str]:
+    """What the request asks for and this engine cannot do, in words."""
+    notes = []
+    if not capabilities.prompts and any(patch.prompt or patch.negative_prompt for patch in request.patches):
+        notes.append("this engine takes no prompts; they were not used")
+    for name in request.sampling.extras():
+        if name not in capabilities.extras:
+            notes.append(f"this engine has no {name.replace('_', ' ')}; it was not used")
+    sampler = request.sampling.sampler
+    if sampler in capabilities.samplers and sampler not in capabilities.noise_samplers:
+        notes.append(f"{sampler} draws its own noise, so neighbouring patches may differ")
+    return notes
 
 
 def _locked(result: Pixels, element: Element, patch: Patch, lock: ColourLock) -> Pixels:

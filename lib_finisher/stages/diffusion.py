@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,10 +13,12 @@ from lib_finisher.redraw.patch import Patch
 from lib_finisher.stages.stage import Base, Estimate, calls_for
 
 MOST_STEPS = 150
+PROMPT = "[PROMPT]"
+
+_EXTRA_NETWORK = re.compile(r"<\w+:[^>]+>")
 
 # Rectified-flow families sample on a shifted schedule: the same strength begins at a higher noise level there.
 FLOW_FAMILIES = ("sd3", "flux", "flux2", "chroma", "lumina2", "z_image", "qwen_image", "qwen_image_21", "krea2")
-
 
 # The embedded engine knows textures but no things: beyond gentle strengths it can only smooth.
 EMBEDDED = "embedded"
@@ -54,8 +57,27 @@ class Diffusion:
     scheduler: str = control("", label="Scheduler", help="Empty uses the base's.")
     checkpoint: str = control("", label="Checkpoint", help="Another checkpoint for this; empty uses the base's.")
     vae: str = control("", label="VAE", help="Another VAE for this; empty uses the base's.")
-    prompt: str = control("", label="Prompt", help="Empty uses the base's; [PROMPT] stands for it.", xyz=True)
+    text_encoders: str = control(
+        "", label="Text encoders", help="Forge's text encoder modules, separated by commas; empty uses the base's."
+    )
+    clip_skip: int = control(0, label="Clip skip", help="0 uses the base's.", minimum=0, maximum=12, step=1)
+    distilled_cfg_scale: float = control(
+        0.0, label="Distilled CFG scale", help="For Flux and its kin; 0 uses the base's.",
+        minimum=0.0, maximum=30.0, step=0.1,
+    )  # fmt: skip
+    eta: float = control(
+        -1.0, label="Eta", help="How much noise ancestral samplers and DDIM add again; -1 uses the base's.",
+        minimum=-1.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
+    s_noise: float = control(
+        0.0, label="Sigma noise", help="Strength of the noise that samplers add (s_noise); 0 uses the base's.",
+        minimum=0.0, maximum=1.5, step=0.005,
+    )  # fmt: skip
+    prompt: str = control("", label="Prompt", help="Empty uses the base's; [PROMPT] stands for it.")
     negative_prompt: str = control("", label="Negative prompt", help="Empty uses the base's; [PROMPT] stands for it.")
+    carry: bool = control(
+        True, label="Carry LoRA and styles", help="A prompt of its own also gets the base's extra networks and styles."
+    )
 
 
 def sampling_of(settings: Diffusion, base: Base) -> Sampling:
@@ -68,15 +90,25 @@ def sampling_of(settings: Diffusion, base: Base) -> Sampling:
         scheduler=settings.scheduler or base.scheduler,
         checkpoint=settings.checkpoint,
         vae=settings.vae,
+        text_encoders=settings.text_encoders,
+        clip_skip=settings.clip_skip,
+        distilled_cfg_scale=settings.distilled_cfg_scale,
+        eta=settings.eta,
+        s_noise=settings.s_noise,
     )
 
 
 def prompts_of(settings: Diffusion, base: Base) -> tuple[str, str]:
-    """(prompt, negative prompt) of a stage, the base's filled in."""
-    return (
-        _filled(settings.prompt, base.prompt),
-        _filled(settings.negative_prompt, base.negative_prompt),
-    )
+    """(prompt, negative prompt) of a stage: its own, or the base's.
+
+    Where LoRA and styles are carried, an own prompt gets the base's extra networks if it names none, and the base's
+    styles unless it takes the base prompt up, which has them already.
+    """
+    prompt = _filled(settings.prompt, base.prompt, base.style if settings.carry else "")
+    negative = _filled(settings.negative_prompt, base.negative_prompt, base.negative_style if settings.carry else "")
+    if settings.carry and not _EXTRA_NETWORK.search(prompt):
+        prompt = " ".join([prompt, *_EXTRA_NETWORK.findall(base.prompt)])
+    return prompt, negative
 
 
 def estimated(size: Size, patches: Sequence[Patch], sampling: Sampling, host: Host) -> Estimate:
@@ -89,5 +121,9 @@ def estimated(size: Size, patches: Sequence[Patch], sampling: Sampling, host: Ho
     return Estimate(size, len(canvases), calls_for(canvases, host), steps)
 
 
-def _filled(own: str, base: str) -> str:
-    return own.replace("[PROMPT]", base) if own else base
+def _filled(own: str, base: str, style: str) -> str:
+    if not own:
+        return base
+    if PROMPT in own:
+        return own.replace(PROMPT, base)
+    return style.replace(PROMPT, own) if style else own

@@ -18,7 +18,11 @@ Finder = Callable[[str, Pixels, float], list[Detection]]
 
 @dataclass(frozen=True)
 class Base:
-    """What the base picture was made with; a stage that says nothing else uses it."""
+    """What the base picture was made with; a stage that says nothing else uses it.
+
+    `style` and `negative_style` are what the user's styles make of a prompt, with "[PROMPT]" in its place; the two
+    prompts have them already.
+    """
 
     prompt: str = ""
     negative_prompt: str = ""
@@ -27,11 +31,13 @@ class Base:
     cfg_scale: float = 7.0
     sampler: str = ""
     scheduler: str = ""
+    style: str = ""
+    negative_style: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A picture on its way through the stages; `mask` marks what the user wants repaired, at the picture's size."""
+    """A picture on its way through the stages; `mask` is what the user marked (height, width), 0..1, at its size."""
 
     pixels: Pixels
     base: Base = Base()

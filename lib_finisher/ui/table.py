@@ -6,15 +6,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib_finisher.controls import Control, controls_of, differences
+from lib_finisher.stages import base
 from lib_finisher.stages.order import STAGES
 
 Choices = Mapping[str, Sequence[str]]
 """What a text control offers on this host, by the control's name: samplers, checkpoints, detectors, upscalers."""
 
 
-def page_table(choices: Choices, family: str = "") -> dict[str, Any]:
-    """The stages in order, each with its controls, as JSON data for the page's script."""
-    return {"stages": [_stage(stage, choices, family) for stage in STAGES]}
+def page_table(choices: Choices, family: str = "", with_base: bool = False) -> dict[str, Any]:
+    """The stages in order, each with its controls, as JSON data for the page's script.
+
+    With the base's row where a picture is given (img2img).
+    """
+    table: dict[str, Any] = {"stages": [_stage(stage, choices, family) for stage in STAGES]}
+    if with_base:
+        table["base"] = {
+            "name": base.NAME,
+            "label": base.LABEL,
+            "help": "How the picture and its mask are taken.",
+            "controls": [_control(row, choices, family) for row in controls_of(base.BaseSettings)],
+        }
+    return table
 
 
 def _stage(stage: Any, choices: Choices, family: str) -> dict[str, Any]:

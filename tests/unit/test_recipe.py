@@ -13,7 +13,7 @@ from lib_finisher.stages.upscale import scaled_to
 def test_the_default_recipe_survives_json() -> None:
     recipe = default_recipe()
     assert read_recipe(json.loads(json.dumps(write_recipe(recipe)))) == recipe
-    assert list(write_recipe(recipe))[1:] == list(NAMES)
+    assert list(write_recipe(recipe))[1:] == ["base", *NAMES]
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,7 @@ CAPABILITIES = Capabilities(
     samplers=SAMPLERS,
     schedulers=(),
     noise_samplers=frozenset(SAMPLERS),
-    per_element_masks=True,
-    noise_field=True,
     prompts=False,
-    checkpoint_swap=False,
 )
 
 
