@@ -68,7 +68,9 @@
       return Array.isArray(own) && own.length ? own : stage.passes.default;
     }
 
+    // The base has no switch: it is always there.
     enabled(stage) {
+      if (stage.enabled === undefined) return true;
       const own = this.settings(stage).enabled;
       return own === undefined ? stage.enabled : Boolean(own);
     }
@@ -106,7 +108,8 @@
 
     draw() {
       const focused = document.activeElement && document.activeElement.id;
-      const rows = this.table.stages.map((stage) => this.row(stage));
+      const sections = this.table.base ? [this.table.base, ...this.table.stages] : this.table.stages;
+      const rows = sections.map((stage) => this.row(stage));
       if (this.broken) {
         rows.unshift(element("p", { class: "finisher-broken", role: "alert" },
           "The recipe is not valid JSON; changing anything here starts a new one."));
@@ -121,7 +124,7 @@
     row(stage) {
       const on = this.enabled(stage), open = this.open.has(stage.name);
       const id = `finisher-${this.tab}-${stage.name}`;
-      const toggle = element("input", {
+      const toggle = stage.enabled === undefined ? null : element("input", {
         type: "checkbox", id: `${id}-on`, checked: on,
         onchange: (event) => {
           this.change(stage, (settings) => {
@@ -142,7 +145,7 @@
       const count = ofPass && this.passes(stage).length > 1
         ? element("small", {}, `pass ${this.chosenPass(stage) + 1} of ${this.passes(stage).length}`) : null;
       const head = element("div", { class: "finisher-head" },
-        element("label", { class: "finisher-stage", title: stage.help }, toggle, element("span", {}, stage.label), count),
+        element(toggle ? "label" : "span", { class: "finisher-stage", title: stage.help }, toggle, element("span", {}, stage.label), count),
         element("div", { class: "finisher-prominent" },
           ...prominent.map((control) => this.field(stage, ofPass, control, `${id}-row`, on))),
         pen);

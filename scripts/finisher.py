@@ -2,9 +2,10 @@
 
 from modules import scripts
 
-from lib_finisher.hosts.webui import blend, hooks, page
+from lib_finisher.hosts.webui import blend, hooks, page, settings, telling
 
 blend.register()
+settings.register()
 
 
 class FinisherScript(scripts.Script):
@@ -21,7 +22,7 @@ class FinisherScript(scripts.Script):
     def ui(self, is_img2img):
         """The accordion."""
         components, self.infotext_fields = page.build(is_img2img)
-        self.paste_field_names = [hooks.KEY]
+        self.paste_field_names = [telling.KEY]
         return components
 
     def before_process(self, p, *args):
@@ -31,6 +32,10 @@ class FinisherScript(scripts.Script):
     def process(self, p, *args):
         """See `hooks.process`."""
         hooks.process(p, args)
+
+    def postprocess_batch_list(self, p, pp, *args, **kwargs):
+        """See `hooks.batch_list`."""
+        hooks.batch_list(p, pp)
 
     def postprocess_image_after_composite(self, p, pp, *args):
         """See `hooks.after_composite`."""

@@ -293,7 +293,7 @@ def test_the_finishing_is_in_the_progress(webui: Webui) -> None:
     )
     assert seen
     assert seen[0]["state"]["job_count"] == 2
-    assert seen[0]["textinfo"] == "Finisher: Refine"
+    assert seen[0]["textinfo"] in ("Finisher: Refine", "Finisher: Refine, whole frame")
     assert seen[0]["progress"] < 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modules import shared
 
-from lib_finisher.events import Control, Event, StageStarted
+from lib_finisher.events import BatchStarted, Control, Event, StageStarted
 
 
 class HostControl(Control):
@@ -53,6 +53,10 @@ class Job:
 
 
 def show(event: Event) -> None:
-    """Name the stage that runs, in the progress bar and in the host's job."""
+    """Name the stage that runs in the host's job and progress bar, and there also the patch."""
+    state = shared.state
     if isinstance(event, StageStarted):
-        shared.state.job = shared.state.textinfo = f"Finisher: {event.label}"
+        state.job = state.textinfo = f"Finisher: {event.label}"
+    elif isinstance(event, BatchStarted):
+        more = f" and {len(event.labels) - 1} more" if len(event.labels) > 1 else ""
+        state.textinfo = f"{state.job}, {event.labels[0]}{more}"

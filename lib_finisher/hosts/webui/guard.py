@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from modules import paths_internal, sd_vae, shared
 
+from lib_finisher.hosts.webui import probe
+
 _PASSING = ("job", "textinfo", "sampling_step", "sampling_steps")
 
 
@@ -55,8 +57,10 @@ def _options(options: Mapping[str, Any]) -> Iterator[None]:
     finally:
         for key in unnamed:
             shared.opts.data.pop(key, None)
-        if "sd_vae" in unnamed:
+        if "sd_vae" in unnamed and not probe.has_forge_loader():
             sd_vae.reload_vae_weights()
+        if "forge_additional_modules" in unnamed:
+            probe.reload_modules()
 
 
 @contextmanager

@@ -3,64 +3,72 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from modules import paths_internal, shared
+import numpy.typing as npt
+from modules import paths_internal, scripts, shared
 from PIL import Image
 
-from lib_finisher import __version__
-from lib_finisher.controls import SettingsError
+from lib_finisher.controls import SettingsError, read
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.detection import DetectorError
 from lib_finisher.events import Meter
 from lib_finisher.hosts.port import HostError
+from lib_finisher.hosts.webui import finish_only, given, probe, settings, telling
 from lib_finisher.hosts.webui.arguments import read_arguments
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.host import WebuiHost
-from lib_finisher.hosts.webui.record import recorded
 from lib_finisher.imaging.arrays import to_uint8
-from lib_finisher.imaging.geometry import size_of
 from lib_finisher.pipeline import Finished, Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, read_recipe
-from lib_finisher.stages.stage import Base, Tools, Work
+from lib_finisher.stages.base import NAME as BASE
+from lib_finisher.stages.base import BaseSettings
+from lib_finisher.stages.stage import Tools, Work
 from lib_finisher.store.results import ResultStore
 
 logger = logging.getLogger(__name__)
 
-KEY, KEY_VERSION, KEY_ERROR = "Finisher", "Finisher version", "Finisher error"
-KEY_SIZE, KEY_STAGES, KEY_NOTES = "Finisher size", "Finisher stages", "Finisher notes"
-_PICTURE_KEYS = (KEY_SIZE, KEY_STAGES, KEY_NOTES, KEY_ERROR)
-_KEYS = (KEY, KEY_VERSION, *_PICTURE_KEYS)
-_LONGEST_NOTES = 600
 _RUN = "_finisher_run"
 _INNER = ("_ad_inner", "_finisher_inner")
 _RESIZING = ("extend", "upscale")
-_DONE = ("ran", "reused")
+
+Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """Finishing the pictures of one processing object."""
+    """Finishing the pictures of one processing object. `ahead` holds those of this batch finished together."""
 
     host: WebuiHost
     control: HostControl
     recipe: Recipe
-    pipeline: Pipeline
+    wanted: settings.Preferences
+    ahead: dict[int, tuple[Bytes, Finished]] = field(default_factory=dict)
 
 
 def before_process(p: Any, values: Sequence[Any]) -> None:
-    """Forget the last use of this object: the batch tab takes the same one for every file."""
+    """Forget the last use of this object, the batch tab takes the same one for every file; leave the sampling out
+    where that is asked for."""
+    finish_only.end(p)
     setattr(p, _RUN, None)
-    if not _is_inner(p):
-        for key in _KEYS:
-            p.extra_generation_params.pop(key, None)
+    if _is_inner(p):
+        return
+    telling.forget(p)
+    try:
+        asked = read_arguments(values)
+    except SettingsError:
+        # `process` says it.
+        return
+    if asked.enabled and finish_only.applies(p):
+        base = _base_settings(asked.recipe)
+        if base.finish_only:
+            finish_only.begin(p, base)
 
 
 def process(p: Any, values: Sequence[Any]) -> None:
@@ -71,18 +79,38 @@ def process(p: Any, values: Sequence[Any]) -> None:
         asked = read_arguments(values)
         if not asked.enabled:
             return
-        host = WebuiHost(p)
+        wanted = settings.read()
+        host = WebuiHost(p, wanted.scripts)
         recipe = read_recipe(asked.recipe, host.model().family)
     except SettingsError as error:
-        _fail(p, " ".join(error.problems))
+        telling.failed(p, " ".join(error.problems))
         return
     except HostError as error:
-        _fail(p, str(error))
+        telling.failed(p, str(error))
         return
-    control = HostControl()
-    setattr(p, _RUN, _Run(host, control, recipe, _pipeline(host, recipe, control)))
-    p.extra_generation_params[KEY] = json.dumps(recorded(recipe, host.model().family))
-    p.extra_generation_params[KEY_VERSION] = __version__
+    setattr(p, _RUN, _Run(host, HostControl(), recipe, wanted))
+    telling.recipe(p, recipe, host.model().family)
+
+
+def batch_list(p: Any, pp: Any) -> None:
+    """Finish the pictures of a batch together, where nothing in the host can come between that and their saving."""
+    if _is_inner(p):
+        return
+    pp.images = finish_only.own_sizes(p, pp.images)
+    run: _Run | None = getattr(p, _RUN, None)
+    if run is None:
+        return
+    run.ahead.clear()
+    if len(pp.images) < 2 or shared.state.interrupted or shared.state.skipped or not _undisturbed_until_saved(p):
+        return
+    pictures = [_as_the_host_rounds(item) for item in pp.images]
+    try:
+        done = _finish(p, run, pictures, range(len(pictures)))
+    # Each picture's own turn comes later and will tell.
+    except Exception:
+        logger.exception("The pictures of the batch could not be finished together.")
+        return
+    run.ahead.update(enumerate(zip(pictures, done)))
 
 
 def after_composite(p: Any, pp: Any) -> None:
@@ -90,59 +118,70 @@ def after_composite(p: Any, pp: Any) -> None:
     run: _Run | None = getattr(p, _RUN, None)
     if run is None or _is_inner(p):
         return
-    for key in _PICTURE_KEYS:
-        p.extra_generation_params.pop(key, None)
-    if shared.state.interrupted or shared.state.skipped:
-        _fail(p, "the picture was interrupted before it could be finished, so it was left as it is")
-        return
+    telling.forget_picture(p)
+    picture = np.asarray(pp.image.convert("RGB"))
     try:
-        done = _finish(p, pp.image, run)
+        done = _finished_ahead(run, p.batch_index, picture)
+        if done is None:
+            if shared.state.interrupted or shared.state.skipped:
+                reason = "the picture was interrupted before it could be finished, so it was left as it is"
+                telling.failed(p, reason)
+                return
+            (done,) = _finish(p, run, [picture], [p.batch_index])
+        _hand_over(p, pp, run, done)
     # Whatever goes wrong, the user gets the picture as it was and learns the reason.
     except Exception as error:
         logger.exception("Finishing failed.")
-        _fail(p, f"{type(error).__name__}: {error}")
+        telling.failed(p, f"{type(error).__name__}: {error}")
+
+
+def postprocess(p: Any) -> None:
+    """The end of a run: the object is as the host made it, and the user's checkpoint is loaded again."""
+    if _is_inner(p):
         return
-    _tell(p, done)
-    if done.error:
-        _fail(p, done.error)
-    if any(item.status in _DONE for item in done.reports):
+    finish_only.end(p)
+    run: _Run | None = getattr(p, _RUN, None)
+    if run is not None:
+        setattr(p, _RUN, None)
+        run.host.close()
+
+
+def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
+    size = done.pixels.shape[1], done.pixels.shape[0]
+    notes = [note for note in (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe)) if note]
+    telling.finished(p, done, notes)
+    telling.save_pictures(p, pp.image, done, run.wanted)
+    if any(item.status in telling.DONE for item in done.reports):
         finished = Image.fromarray(to_uint8(done.pixels))
         finished.info.update(pp.image.info)
         pp.image = finished
 
 
-def postprocess(p: Any) -> None:
-    """The end of a run: the user's checkpoint is loaded again."""
-    run: _Run | None = getattr(p, _RUN, None)
-    if run is not None and not _is_inner(p):
-        setattr(p, _RUN, None)
-        run.host.close()
+def _idle_note(p: Any, recipe: Recipe) -> str:
+    idle = recipe[BASE].finish_only and not finish_only.applies(p)
+    return "finish only has no meaning in txt2img, so the picture was generated first" if idle else ""
 
 
-def _tell(p: Any, done: Finished) -> None:
-    """What became of the picture, into its infotext; what was refused or done otherwise also under it."""
-    size = size_of(done.pixels)
-    stages = ", ".join(item.stage for item in done.reports if item.status in _DONE)
-    p.extra_generation_params[KEY_SIZE] = f"{size.width} x {size.height}"
-    p.extra_generation_params[KEY_STAGES] = stages or "none"
-    notes = [f"{item.stage}: {note}" for item in done.reports for note in (*item.notes, *item.refusals)]
-    if notes:
-        p.extra_generation_params[KEY_NOTES] = "; ".join(notes)[:_LONGEST_NOTES]
-        for note in notes:
-            p.comment(f"Finisher: {note}")
+def _finished_ahead(run: _Run, index: int, picture: Bytes) -> Finished | None:
+    """The result of the whole batch's turn, unless something has changed the picture since."""
+    before, done = run.ahead.pop(index, (None, None))
+    return done if before is not None and np.array_equal(before, picture) else None
 
 
-def _finish(p: Any, image: Image.Image, run: _Run) -> Finished:
-    recipe, pipeline = run.recipe, run.pipeline
-    if _size_must_stay(p) and any(recipe[name].enabled for name in _RESIZING):
+def _finish(p: Any, run: _Run, pictures: Sequence[Bytes], numbers: Sequence[int]) -> list[Finished]:
+    recipe = run.recipe
+    if given.size_must_stay(p) and any(recipe[name].enabled for name in _RESIZING):
         p.comment("Finisher: the size was kept, because the host composes the inpaint mask with the result.")
         for name in _RESIZING:
             recipe = recipe.changed(name, replace(recipe[name], enabled=False))
-        pipeline = _pipeline(run.host, recipe, run.control)
-    work = Work(np.asarray(image.convert("RGB"), dtype=np.float32) / np.float32(255), _base(p))
+    use = recipe[BASE].mask
+    works = []
+    for picture, number in zip(pictures, numbers):
+        mask = given.mask_of(p, Image.fromarray(picture), use)
+        works.append(Work(picture.astype(np.float32) / np.float32(255), given.base_of(p, number), mask))
     try:
-        with Job(_planned_calls(work, recipe, run)):
-            return pipeline.run([work])[0]
+        with Job(sum(_planned_calls(work, recipe, run) for work in works)):
+            return _pipeline(run, recipe).run(works)
     finally:
         run.host.settle()
 
@@ -156,42 +195,44 @@ def _planned_calls(work: Work, recipe: Recipe, run: _Run) -> int:
         return 0
 
 
-def _pipeline(host: WebuiHost, recipe: Recipe, control: HostControl) -> Pipeline:
+def _pipeline(run: _Run, recipe: Recipe) -> Pipeline:
     # Off unless asked for: what other extensions add to a generation is not part of a stored result's key.
     kept = getattr(shared.cmd_opts, "finisher_cache", False)
     store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
-    return Pipeline(host, detectors().detect, recipe, store, listener=show, control=control)
-
-
-def _base(p: Any) -> Base:
-    """What the picture in hand was made with; the texts with styles and extra networks, as the host expanded them."""
-    index = p.batch_index
-    return Base(
-        prompt=p.prompts[index],
-        negative_prompt=p.negative_prompts[index],
-        seed=int(p.seeds[index]),
-        steps=int(p.steps),
-        cfg_scale=float(p.cfg_scale),
-        sampler=p.sampler_name or "",
-        scheduler=getattr(p, "scheduler", None) or "",
+    pictures = run.wanted.save_stages or run.wanted.save_masks
+    return Pipeline(
+        run.host, detectors().detect, recipe, store, listener=show, control=run.control, keep_stages=pictures
     )
 
 
-def _size_must_stay(p: Any) -> bool:
-    """Whether the host will put the mask and the picture together afterwards, which fails on another size."""
-    composes = shared.opts.return_mask_composite or shared.opts.save_mask_composite
-    return bool(composes) and getattr(p, "mask_for_overlay", None) is not None
+def _undisturbed_until_saved(p: Any) -> bool:
+    """Whether nobody changes the pictures between the list hook and their saving, so that none is finished twice."""
+    composed = p.restore_faces or getattr(p, "overlay_images", None) or getattr(p, "color_corrections", None)
+    later = ("postprocess_image", "postprocess_image_after_composite")
+    return not composed and not any(
+        probe.overrides(script, scripts.Script, name)
+        for script in p.scripts.alwayson_scripts
+        for name in later
+        if script.title() != "Finisher"
+    )
+
+
+def _as_the_host_rounds(sample: Any) -> Bytes:
+    """The 8-bit picture that the host will make of a sample (3, height, width), 0..1."""
+    return (255.0 * np.moveaxis(sample.cpu().numpy(), 0, 2)).astype(np.uint8)
+
+
+def _base_settings(recipe: Mapping[str, Any]) -> BaseSettings:
+    """How the picture is taken. Where something else is wrong, "finish only" still means that nothing is sampled."""
+    data = recipe.get(BASE)
+    try:
+        return read(BaseSettings, data if data is not None else {}, where=BASE)
+    except SettingsError:
+        return BaseSettings(finish_only=isinstance(data, Mapping) and data.get("finish_only") is True)
 
 
 def _is_inner(p: Any) -> bool:
     return any(getattr(p, marker, False) for marker in _INNER)
-
-
-def _fail(p: Any, reason: str) -> None:
-    """Say it in the infotext, under the picture and in the log."""
-    p.extra_generation_params[KEY_ERROR] = reason
-    p.comment(f"Finisher: {reason}")
-    logger.warning("Finisher: %s", reason)
 
 
 @functools.cache

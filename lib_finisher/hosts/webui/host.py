@@ -44,8 +44,9 @@ _QUIET = {"multiple_tqdm": False, "save_init_img": False}
 class WebuiHost:
     """The host for one run of one processing object, whose sampler, CFG and tiling are the defaults."""
 
-    def __init__(self, outer: Any) -> None:
+    def __init__(self, outer: Any, kept_scripts: Sequence[str] = ()) -> None:
         self._outer = outer
+        self._kept_scripts = tuple(kept_scripts)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -61,10 +62,8 @@ class WebuiHost:
             samplers=samplers,
             schedulers=probe.schedulers(),
             noise_samplers=frozenset(samplers) - _BATCH_DEPENDENT,
-            per_element_masks=True,
-            noise_field=True,
             prompts=True,
-            checkpoint_swap=True,
+            extras=probe.extras(),
         )
 
     @property
@@ -101,7 +100,7 @@ class WebuiHost:
         # The host takes extra networks from a batch's first prompt only.
         for numbers in _grouped(batch.elements, _extra_networks):
             elements = [batch.elements[number] for number in numbers]
-            found = redraw_together(Order(elements, sampling, options, self._outer, watch))
+            found = redraw_together(Order(elements, sampling, options, self._outer, watch, self._kept_scripts))
             results.update(zip(numbers, found))
         return [results[number] for number in range(len(batch.elements))]
 
@@ -161,10 +160,14 @@ def _chosen(sampling: Sampling) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if sampling.checkpoint:
         options["sd_model_checkpoint"] = probe.checkpoint_info(sampling.checkpoint).name
-    if sampling.vae:
-        options.update(probe.vae_options(sampling.vae))
+    if sampling.vae or sampling.text_encoders:
+        names = [name.strip() for name in sampling.text_encoders.split(",") if name.strip()]
+        options.update(probe.module_options(sampling.vae, names))
     if sampling.clip_skip:
         options["CLIP_stop_at_last_layers"] = sampling.clip_skip
+    if sampling.s_noise:
+        # The host's setting, where it is not 1, goes before what the call says.
+        options["s_noise"] = sampling.s_noise
     return options
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,17 +34,25 @@ class Order:
     options: Mapping[str, Any]
     outer: Any
     watch: Watch
+    kept_scripts: Sequence[str] = ()
 
 
 class Pictures(scripts.ScriptRunner):
-    """The nested call's scripts: none. It takes the decoded pictures before the host rounds them down to 8 bits."""
+    """The nested call's scripts: those of the outer one that are to stay active, none otherwise.
 
-    def __init__(self) -> None:
+    It takes the decoded pictures before the host rounds them down to 8 bits.
+    """
+
+    def __init__(self, outer: Any, kept: Sequence[str]) -> None:
         super().__init__()
         self.found: list[Array] = []
+        running = getattr(outer.scripts, "alwayson_scripts", None) or []
+        self.alwayson_scripts = [item for item in running if Path(item.filename).stem.lower() in kept]
+        self.scripts = list(self.alwayson_scripts)
 
     def postprocess_batch(self, p: Any, images: torch.Tensor, **kwargs: Any) -> None:
         """Called with floats 0..1, shape (N, 3, height, width)."""
+        super().postprocess_batch(p, images, **kwargs)
         self.found = [np.ascontiguousarray(np.moveaxis(item.cpu().float().numpy(), 0, -1)) for item in images]
 
 
@@ -135,6 +144,7 @@ def _processing(order: Order) -> NestedImg2Img:
     height, width = elements[0].pixels.shape[:2]
     wanted = {
         **probe.outer_fields(order.outer),
+        **_extras(sampling),
         "init_images": [Image.fromarray(to_uint8(item.pixels)) for item in elements],
         "prompt": [item.prompt for item in elements],
         "negative_prompt": [item.negative_prompt for item in elements],
@@ -166,11 +176,17 @@ def _processing(order: Order) -> NestedImg2Img:
     p.color_corrections = []
     p.cached_c, p.cached_uc = [None, None], [None, None]
     p.is_api = True
-    p.scripts = Pictures()
-    p.script_args = []
+    p.scripts = Pictures(order.outer, order.kept_scripts)
+    # Their arguments lie where they do in the outer call.
+    p.script_args = order.outer.script_args if p.scripts.alwayson_scripts else []
     for marker in _MARKERS:
         setattr(p, marker, True)
     return p
+
+
+def _extras(sampling: Sampling) -> dict[str, Any]:
+    used = {"distilled_cfg_scale", "eta", "s_noise"} & set(sampling.extras())
+    return {name: getattr(sampling, name) for name in used}
 
 
 def _check_flags() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 
 from lib_finisher.hosts.webui import models, probe
-from lib_finisher.hosts.webui.hooks import KEY, detectors
+from lib_finisher.hosts.webui.hooks import detectors
+from lib_finisher.hosts.webui.telling import KEY
 from lib_finisher.stages.upscale import AUTO_UPSCALER, LANCZOS
 from lib_finisher.ui import accordion
 
@@ -44,6 +45,7 @@ def _choices() -> dict[str, list[str]]:
         "sampler": list(probe.samplers()),
         "scheduler": list(probe.schedulers()),
         "checkpoint": models.checkpoint_names(),
+        "vae": list(probe.vaes()),
         "upscaler": [AUTO_UPSCALER, *(item.name for item in models.upscalers()), LANCZOS],
         "detector": list(detectors().names()),
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from modules import sd_models, sd_samplers, sd_vae, shared
@@ -40,7 +41,10 @@ def accepted(cls: type, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def outer_fields(outer: Any) -> dict[str, Any]:
     """What a nested call must have in common with the picture's own processing object."""
-    names = ("tiling", "distilled_cfg_scale", "disable_extra_networks", "outpath_samples", "outpath_grids")
+    names = (
+        "tiling", "distilled_cfg_scale", "disable_extra_networks", "outpath_samples", "outpath_grids", "eta", "s_churn",
+        "s_tmin", "s_tmax", "s_noise", "s_min_uncond",
+    )  # fmt: skip
     return {name: getattr(outer, name) for name in names if hasattr(outer, name)}
 
 
@@ -49,13 +53,46 @@ def allowed_options(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if key in shared.opts.data_labels}
 
 
-def vae_options(name: str) -> dict[str, Any]:
-    """The settings that choose a VAE."""
+def extras() -> frozenset[str]:
+    """The special settings of a sampling that this host has."""
+    from modules.processing import StableDiffusionProcessingImg2Img
+
+    fields = accepted(StableDiffusionProcessingImg2Img, dict.fromkeys(("distilled_cfg_scale", "eta", "s_noise")))
+    return frozenset({"clip_skip", *fields, *(("text_encoders",) if has_forge_loader() else ())})
+
+
+def module_options(vae: str, text_encoders: Sequence[str]) -> dict[str, Any]:
+    """The settings that choose a VAE, and on Forge text encoder modules; what is empty stays. Raises HostError."""
     if has_forge_loader():
-        raise HostError("A VAE of its own for a stage is not supported on this host yet; leave the VAE empty.")
-    if name not in sd_vae.vae_dict and name not in _VAE_WORDS:
-        raise HostError(f"There is no VAE {name!r} here. VAEs: {', '.join([*_VAE_WORDS, *sd_vae.vae_dict])}.")
-    return {"sd_vae": name}
+        return _forge_modules(vae, text_encoders)
+    if vae not in sd_vae.vae_dict and vae not in _VAE_WORDS:
+        raise HostError(f"There is no VAE {vae!r} here. VAEs: {', '.join([*_VAE_WORDS, *sd_vae.vae_dict])}.")
+    return {"sd_vae": vae}
+
+
+def _forge_modules(vae: str, text_encoders: Sequence[str]) -> dict[str, Any]:
+    """Forge keeps VAE and text encoders in one list; which is which only their folders tell."""
+    from modules_forge import main_entry
+
+    known: Mapping[str, str] = main_entry.module_list
+    # Forge drops a name that it does not know without a word.
+    for name in (*(() if vae in ("", *_VAE_WORDS) else (vae,)), *text_encoders):
+        if name not in known:
+            raise HostError(f"There is no module {name!r} here. Modules: {', '.join(known) or 'none'}.")
+    present = [Path(item) for item in shared.opts.forge_additional_modules or ()]
+    vaes = [item.name for item in present if "vae" in item.parent.name.lower()]
+    encoders = [item.name for item in present if "vae" not in item.parent.name.lower()]
+    if vae:
+        vaes = [] if vae in _VAE_WORDS else [vae]
+    return {"forge_additional_modules": [*vaes, *(text_encoders or encoders)]}
+
+
+def reload_modules() -> None:
+    """After a list of modules was put back by hand: Forge loads by parameters that it keeps beside the setting."""
+    if has_forge_loader():
+        from modules_forge import main_entry
+
+        main_entry.refresh_model_loading_parameters()
 
 
 def checkpoint_info(name: str = "") -> Any:
@@ -90,6 +127,11 @@ def restore_token_merging(outer: Any) -> None:
         sd_models.apply_token_merging(shared.sd_model, ratio)
 
 
+def overrides(script: Any, plain: type, hook: str) -> bool:
+    """Whether a script does anything in that hook."""
+    return getattr(type(script), hook, None) is not getattr(plain, hook, None)
+
+
 def delivers_noise(denoiser: Any) -> bool:
     """Whether after-CFG callbacks get the predicted noise, as with A1111's timestep samplers, and not the picture."""
     return bool(getattr(denoiser, "mask_before_denoising", False)) and not is_forge_family()
@@ -107,6 +149,15 @@ def schedulers() -> tuple[str, ...]:
     from modules import sd_schedulers
 
     return tuple(item.label for item in sd_schedulers.schedulers)
+
+
+def vaes() -> tuple[str, ...]:
+    """The VAEs by the names that a stage may give; on Forge every module."""
+    if has_forge_loader():
+        from modules_forge import main_entry
+
+        return tuple(main_entry.module_list)
+    return (*_VAE_WORDS, *sd_vae.vae_dict)
 
 
 def canvas_multiple() -> int:

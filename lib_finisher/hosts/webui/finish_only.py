@@ -1,0 +1,111 @@
+"""Finish only: an img2img that samples nothing. The host gets the pictures back as already decoded samples."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from modules import images, shared
+from modules.processing import DecodedSamples
+
+from lib_finisher.stages.base import BaseSettings
+
+_KEPT = "_finisher_kept"
+_ACTIVE = "_finisher_pictures"
+_FIELDS = (
+    "width", "height", "batch_size", "prompt", "negative_prompt", "seed", "steps", "cfg_scale", "sampler_name",
+    "scheduler",
+)  # fmt: skip
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def applies(p: Any) -> bool:
+    """Whether there is a picture to be finished: in img2img, not in txt2img."""
+    return bool(getattr(p, "init_images", None))
+
+
+def active(p: Any) -> bool:
+    """Whether this object's sampling is left out."""
+    return bool(getattr(p, _ACTIVE, None))
+
+
+def begin(p: Any, settings: BaseSettings) -> None:
+    """Leave the sampling out, of this object and this generation alone. `end` undoes it.
+
+    The host's later steps all run. Its size is the picture's own, so that the infotext is true.
+    """
+    setattr(p, _KEPT, {name: getattr(p, name) for name in _FIELDS if hasattr(p, name)})
+    first = p.init_images[0]
+    pictures = [np.asarray(images.flatten(item, shared.opts.img2img_background_color)) for item in p.init_images]
+    if len(pictures) == 1:
+        pictures = pictures * p.batch_size
+    p.batch_size = len(pictures)
+    p.height, p.width = pictures[0].shape[:2]
+    if settings.own_infotext and isinstance(p.prompt, str) and not p.prompt.strip():
+        _take_infotext(p, first)
+    setattr(p, _ACTIVE, pictures)
+    p.init = functools.partial(_init, p)
+    p.sample = functools.partial(_sample, pictures)
+
+
+def end(p: Any) -> None:
+    """Put back what `begin` changed: the batch tab takes the same object for every file."""
+    for name, value in (getattr(p, _KEPT, None) or {}).items():
+        setattr(p, name, value)
+    for name in (_KEPT, _ACTIVE, "init", "sample"):
+        p.__dict__.pop(name, None)
+
+
+def own_sizes(p: Any, samples: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The pictures of a batch at their own sizes; the host only takes a batch of one size."""
+    pictures: Sequence[Bytes] = getattr(p, _ACTIVE, None) or ()
+    if len(pictures) != len(samples):
+        return samples
+    return [item[:, : own.shape[0], : own.shape[1]] for item, own in zip(samples, pictures)]
+
+
+def _init(p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None:
+    # What an earlier file of a batch may have left: nothing is to be composed with the picture.
+    p.mask_for_overlay = p.overlay_images = p.paste_to = p.color_corrections = None
+
+
+def _sample(pictures: Sequence[Bytes], **arguments: Any) -> DecodedSamples:
+    height, width = (max(item.shape[axis] for item in pictures) for axis in (0, 1))
+    decoded = DecodedSamples()
+    for item in pictures:
+        whole = np.zeros((height, width, 3), np.float32)
+        # Half a level up: the host rounds down to 8 bits, and would give back 63 of 256 levels one too low.
+        whole[: item.shape[0], : item.shape[1]] = (item.astype(np.float32) + 0.5) / 255 * 2 - 1
+        decoded.append(torch.from_numpy(np.moveaxis(whole, 2, 0).copy()))
+    return decoded
+
+
+def _take_infotext(p: Any, picture: Any) -> None:
+    """Prompt, seed and sampling from the picture's own infotext, where it has one."""
+    text, _ = images.read_info_from_image(picture)
+    told = _parsed(text) if text else {}
+    for key, name, kind in (
+        ("Prompt", "prompt", str), ("Negative prompt", "negative_prompt", str), ("Seed", "seed", int),
+        ("Steps", "steps", int), ("CFG scale", "cfg_scale", float), ("Sampler", "sampler_name", str),
+        ("Schedule type", "scheduler", str),
+    ):  # fmt: skip
+        if key not in told or not hasattr(p, name):
+            continue
+        try:
+            setattr(p, name, kind(told[key]))
+        except ValueError:
+            # A foreign infotext; what it does not say the tab says.
+            continue
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        from modules.infotext_utils import parse_generation_parameters
+    except ImportError:
+        from modules.generation_parameters_copypaste import parse_generation_parameters
+    return dict(parse_generation_parameters(text))

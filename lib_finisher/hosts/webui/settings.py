@@ -1,0 +1,58 @@
+"""Finisher's section in the host's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from modules import script_callbacks, shared
+
+_SECTION = ("finisher", "Finisher")
+_SCRIPTS = "dynamic_prompting, dynamic_thresholding, lora_block_weight, negpip, wildcards, wildcard_recursive"
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What the user chose there. `scripts` are file names without ending; `folder` is empty for beside the result."""
+
+    save_base: bool = False
+    save_stages: bool = False
+    save_masks: bool = False
+    folder: str = ""
+    scripts: tuple[str, ...] = ()
+
+
+def register() -> None:
+    """Add the section; called whenever the host loads its scripts."""
+    script_callbacks.on_ui_settings(_add)
+
+
+def read() -> Preferences:
+    """The present choice; an option that was never registered has its default."""
+    names = str(_value("finisher_scripts", _SCRIPTS)).split(",")
+    return Preferences(
+        save_base=bool(_value("finisher_save_base", False)),
+        save_stages=bool(_value("finisher_save_stages", False)),
+        save_masks=bool(_value("finisher_save_masks", False)),
+        folder=str(_value("finisher_folder", "")).strip(),
+        scripts=tuple(name.strip().lower() for name in names if name.strip()),
+    )
+
+
+def _add() -> None:
+    for key, default, label, info, more in (
+        ("finisher_save_base", False, "Save the base picture beside the finished one", "", {}),
+        ("finisher_save_stages", False, "Save the picture after every stage", "", {}),
+        ("finisher_save_masks", False, "Save mask previews",
+         "the picture before detail or repair, with what is redrawn marked in red", {}),
+        ("finisher_folder", "", "Folder for these pictures",
+         "empty: beside the finished picture", {"restrict_api": True}),
+        ("finisher_scripts", _SCRIPTS, "Scripts that stay active inside Finisher's own generations",
+         "file names without .py, separated by commas; everything else is left out there", {}),
+    ):  # fmt: skip
+        option: Any = shared.OptionInfo(default, label, section=_SECTION, **more)
+        shared.opts.add_option(key, option.info(info) if info else option)
+
+
+def _value(key: str, default: Any) -> Any:
+    return getattr(shared.opts, key) if key in shared.opts.data_labels else default
