@@ -253,8 +253,20 @@
     }
   }
 
-  // The page calls this by name when the recipe's text was changed by the server.
-  window.finisherRefresh = (tab) => { if (editors[tab]) editors[tab].refresh(); };
+  window.finisher = {
+    // The page calls this by name when the recipe's text was changed by the server.
+    refresh(tab) {
+      if (editors[tab]) editors[tab].refresh();
+    },
+    // Sets one control outside the passes, as if it had been done by hand.
+    set(tab, section, name, value) {
+      const editor = editors[tab];
+      if (!editor) return;
+      editor.refresh();
+      editor.change({ name: section }, (settings) => { settings[name] = value; });
+      editor.draw();
+    },
+  };
 
   if (typeof onUiLoaded === "function") onUiLoaded(mountAll);
   if (typeof onAfterUiUpdate === "function") onAfterUiUpdate(mountAll);

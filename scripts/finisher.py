@@ -2,10 +2,11 @@
 
 from modules import scripts
 
-from lib_finisher.hosts.webui import blend, hooks, page, settings, telling
+from lib_finisher.hosts.webui import blend, hooks, page, routes, settings
 
 blend.register()
 settings.register()
+routes.register()
 
 
 class FinisherScript(scripts.Script):
@@ -22,7 +23,7 @@ class FinisherScript(scripts.Script):
     def ui(self, is_img2img):
         """The accordion."""
         components, self.infotext_fields = page.build(is_img2img)
-        self.paste_field_names = [telling.KEY]
+        self.paste_field_names = [page.KEY]
         return components
 
     def before_process(self, p, *args):

@@ -34,7 +34,7 @@ def build(tab: str, accordion: Accordion, choices: Choices) -> tuple[Any, Any]:
             lines=1,
         )
     # A value that arrives from the server (pasted infotext, a preset) has to reach the drawn controls.
-    script = f"() => {{ window.finisherRefresh && window.finisherRefresh({json.dumps(tab)}); }}"
+    script = f"() => {{ window.finisher && window.finisher.refresh({json.dumps(tab)}); }}"
     recipe.change(fn=None, inputs=None, outputs=None, **_javascript(script))
     return enabled, recipe
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from modules import paths_internal, scripts, shared
 from PIL import Image
 
+from lib_finisher.api.infotext import DONE
 from lib_finisher.controls import SettingsError, read
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.detection import DetectorError
@@ -151,7 +152,7 @@ def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
     notes = [note for note in (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe)) if note]
     telling.finished(p, done, notes)
     telling.save_pictures(p, pp.image, done, run.wanted)
-    if any(item.status in telling.DONE for item in done.reports):
+    if any(item.status in DONE for item in done.reports):
         finished = Image.fromarray(to_uint8(done.pixels))
         finished.info.update(pp.image.info)
         pp.image = finished

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, U
 from lib_finisher.hosts.webui import probe
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.model_header import HeaderError
+from lib_finisher.stages.upscale import AUTO_UPSCALER, LANCZOS
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,18 @@ def facts(name: str = "") -> ModelFacts:
 def checkpoint_names() -> list[str]:
     """Every checkpoint of the host, by the name that a setting chooses it with."""
     return sorted(info.name for info in sd_models.checkpoints_list.values())
+
+
+def choices(detectors: Sequence[str]) -> dict[str, list[str]]:
+    """What this host offers for the controls that name something of it."""
+    return {
+        "sampler": list(probe.samplers()),
+        "scheduler": list(probe.schedulers()),
+        "checkpoint": checkpoint_names(),
+        "vae": list(probe.vaes()),
+        "upscaler": [AUTO_UPSCALER, *(item.name for item in upscalers()), LANCZOS],
+        "detector": list(detectors),
+    }
 
 
 def identity(name: str = "") -> str:

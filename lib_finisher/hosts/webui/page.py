@@ -8,17 +8,16 @@ from typing import Any
 
 import gradio as gr
 
-from lib_finisher.hosts.webui import models, probe
+from lib_finisher.api.infotext import KEY
+from lib_finisher.hosts.webui import models
 from lib_finisher.hosts.webui.hooks import detectors
-from lib_finisher.hosts.webui.telling import KEY
-from lib_finisher.stages.upscale import AUTO_UPSCALER, LANCZOS
 from lib_finisher.ui import accordion
 
 
 def build(is_img2img: bool) -> tuple[list[Any], list[Any]]:
     """(the script's components, its paste fields). Called several times by the host: no side effects."""
     tab = "img2img" if is_img2img else "txt2img"
-    enabled, recipe = accordion.build(tab, _host_accordion(), _choices())
+    enabled, recipe = accordion.build(tab, _host_accordion(), models.choices(detectors().names()))
     # Without a name for the API: A1111 would look for a request field of that name, and answer 500 to an infotext.
     # Script arguments are found by their components.
     return [enabled, recipe], [(enabled, _was_on), (recipe, KEY)]
@@ -37,18 +36,6 @@ def _host_accordion() -> accordion.Accordion:
 def _plain_accordion(value: bool, label: str, elem_id: str) -> Iterator[Any]:
     with gr.Accordion(label, open=False, elem_id=elem_id):
         yield gr.Checkbox(value, label=f"Enable {label}", elem_id=f"{elem_id}-checkbox")
-
-
-def _choices() -> dict[str, list[str]]:
-    """What this host offers for the controls that name something of it."""
-    return {
-        "sampler": list(probe.samplers()),
-        "scheduler": list(probe.schedulers()),
-        "checkpoint": models.checkpoint_names(),
-        "vae": list(probe.vaes()),
-        "upscaler": [AUTO_UPSCALER, *(item.name for item in models.upscalers()), LANCZOS],
-        "detector": list(detectors().names()),
-    }
 
 
 def _was_on(parameters: dict[str, Any]) -> bool:

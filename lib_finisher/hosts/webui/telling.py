@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,21 +11,26 @@ from modules import images, shared
 from modules.processing import create_infotext
 from PIL import Image
 
-from lib_finisher import __version__
+from lib_finisher.api.infotext import (
+    KEY,
+    KEY_ERROR,
+    KEY_NOTES,
+    KEY_SIZE,
+    KEY_STAGES,
+    KEY_VERSION,
+    notes_of,
+    outcome_pairs,
+    recipe_pairs,
+)
 from lib_finisher.hosts.webui.settings import Preferences
 from lib_finisher.imaging.arrays import Pixels, to_uint8
-from lib_finisher.imaging.geometry import size_of
 from lib_finisher.pipeline import Finished
-from lib_finisher.recipe import Recipe, recorded
+from lib_finisher.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-KEY, KEY_VERSION, KEY_ERROR = "Finisher", "Finisher version", "Finisher error"
-KEY_SIZE, KEY_STAGES, KEY_NOTES = "Finisher size", "Finisher stages", "Finisher notes"
-DONE = ("ran", "reused")
 _PICTURE_KEYS = (KEY_SIZE, KEY_STAGES, KEY_NOTES, KEY_ERROR)
 _KEYS = (KEY, KEY_VERSION, *_PICTURE_KEYS)
-_LONGEST_NOTES = 600
 
 
 def forget(p: Any) -> None:
@@ -43,23 +47,15 @@ def forget_picture(p: Any) -> None:
 
 def recipe(p: Any, used: Recipe, family: str) -> None:
     """Record the recipe, so that pasting the infotext brings it back."""
-    p.extra_generation_params[KEY] = json.dumps(recorded(used, family))
-    p.extra_generation_params[KEY_VERSION] = __version__
+    p.extra_generation_params.update(recipe_pairs(used, family))
 
 
 def finished(p: Any, done: Finished, more: Sequence[str] = ()) -> None:
     """What became of a picture; what was refused or done otherwise also stands under it."""
-    size = size_of(done.pixels)
-    stages = ", ".join(item.stage for item in done.reports if item.status in DONE)
-    # Not as "512x512": the host's parser would split that into two keys.
-    p.extra_generation_params[KEY_SIZE] = f"{size.width} x {size.height}"
-    p.extra_generation_params[KEY_STAGES] = stages or "none"
-    notes = [f"{item.stage}: {note}" for item in done.reports for note in (*item.notes, *item.refusals)]
-    notes += more
-    if notes:
-        p.extra_generation_params[KEY_NOTES] = "; ".join(notes)[:_LONGEST_NOTES]
-        for note in notes:
-            p.comment(f"Finisher: {note}")
+    notes = [*notes_of(done), *more]
+    p.extra_generation_params.update(outcome_pairs(done, notes))
+    for note in notes:
+        p.comment(f"Finisher: {note}")
     if done.error:
         failed(p, done.error)
 

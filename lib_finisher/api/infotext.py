@@ -1,0 +1,117 @@
+"""The infotext of a finished picture: the base's, with what Finisher did to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lib_finisher import __version__
+from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.pipeline import Finished
+from lib_finisher.recipe import Recipe, recorded
+from lib_finisher.stages.stage import Base
+
+KEY, KEY_VERSION, KEY_SIZE = "Finisher", "Finisher version", "Finisher size"
+KEY_STAGES, KEY_NOTES, KEY_ERROR = "Finisher stages", "Finisher notes", "Finisher error"
+_LONGEST_NOTES = 600
+DONE = ("ran", "reused")
+# As the web UIs read it: the last line holds pairs, if there are at least three.
+_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_FEWEST_PAIRS = 3
+
+
+def finished_infotext(own: str, base: Base, before: Size, told: Mapping[str, str]) -> str:
+    """The picture's `own` infotext, or one made of `base` where it has none, with the pairs of `told` at its end.
+
+    Pairs that an earlier finishing left are replaced.
+    """
+    lines = own.strip().split("\n") if own.strip() else []
+    pairs = [(match[1], match[2]) for match in _PAIR.finditer(lines[-1])] if lines else []
+    if len(pairs) >= _FEWEST_PAIRS:
+        lines.pop()
+    else:
+        pairs = _pairs_of(base, before)
+        if not lines:
+            lines = [base.prompt, f"Negative prompt: {base.negative_prompt}"] if base.negative_prompt else [base.prompt]
+    kept = [(key, value) for key, value in pairs if key != KEY and not key.startswith(f"{KEY} ")]
+    last = ", ".join(f"{key}: {value}" for key, value in [*kept, *((key, _quoted(told[key])) for key in told)])
+    return "\n".join([*lines, last])
+
+
+def recipe_pairs(recipe: Recipe, family: str) -> dict[str, str]:
+    """The recipe as the infotext tells it; pasting it brings the recipe back."""
+    return {KEY: json.dumps(recorded(recipe, family)), KEY_VERSION: __version__}
+
+
+def notes_of(done: Finished) -> list[str]:
+    """What was refused or done otherwise, stage by stage."""
+    return [f"{item.stage}: {note}" for item in done.reports for note in (*item.notes, *item.refusals)]
+
+
+def outcome_pairs(done: Finished, notes: Sequence[str]) -> dict[str, str]:
+    """What became of a picture."""
+    size = size_of(done.pixels)
+    pairs = {
+        # Not as "512x512": the hosts' parser would split that into two keys.
+        KEY_SIZE: f"{size.width} x {size.height}",
+        KEY_STAGES: ", ".join(item.stage for item in done.reports if item.status in DONE) or "none",
+    }
+    if notes:
+        pairs[KEY_NOTES] = "; ".join(notes)[:_LONGEST_NOTES]
+    if done.error:
+        pairs[KEY_ERROR] = done.error
+    return pairs
+
+
+def base_fields(parsed: Mapping[str, Any], samplers: Sequence[str], schedulers: Sequence[str]) -> dict[str, Any]:
+    """The fields of `Base` that an infotext tells, which the host has parsed into pairs.
+
+    A sampler that this host does not have is left out. Older infotexts, and hosts without a list of schedulers, write
+    both in one name.
+    """
+    fields: dict[str, Any] = {
+        "prompt": str(parsed.get("Prompt", "")),
+        "negative_prompt": str(parsed.get("Negative prompt", "")),
+    }
+    numbers = (("Steps", "steps", int, 1), ("CFG scale", "cfg_scale", float, 0), ("Seed", "seed", int, 0))
+    for key, name, kind, least in numbers:
+        try:
+            value = kind(parsed[key])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if least <= value < 1e15:
+            fields[name] = value
+    sampler, scheduler = _sampler(str(parsed.get("Sampler", "")), str(parsed.get("Schedule type", "")), samplers)
+    if not sampler:
+        for end in schedulers:
+            name = str(parsed.get("Sampler", "")).removesuffix(f" {end}")
+            if name in samplers:
+                sampler, scheduler = name, end
+    if sampler:
+        fields["sampler"] = sampler
+        fields["scheduler"] = scheduler if scheduler in schedulers else ""
+    return fields
+
+
+def _sampler(name: str, scheduler: str, samplers: Sequence[str]) -> tuple[str, str]:
+    if f"{name} {scheduler}" in samplers:
+        return f"{name} {scheduler}", ""
+    return (name, scheduler) if name in samplers else ("", "")
+
+
+def _pairs_of(base: Base, size: Size) -> list[tuple[str, str]]:
+    pairs = {
+        "Steps": str(base.steps),
+        "Sampler": base.sampler,
+        "Schedule type": base.scheduler,
+        "CFG scale": f"{base.cfg_scale:g}",
+        "Seed": str(base.seed),
+        "Size": f"{size.width}x{size.height}",
+    }
+    return [(key, _quoted(value)) for key, value in pairs.items() if value]
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ",:\n") else value

@@ -1,0 +1,116 @@
+"""Pictures as they come in a request and go out in an answer: base64, never a path or an address."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import re
+import warnings
+from typing import Any, cast
+
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from lib_finisher.api.problems import Problem, RequestError, shown
+from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
+from lib_finisher.imaging.files import LoadedPicture, PictureError, load_mask, load_picture
+from lib_finisher.imaging.geometry import Size
+
+# Pillow knows more kinds, some of which it hands to other programs.
+_KINDS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
+_ACCEPTED = "PNG, JPEG, WebP, AVIF, BMP, GIF or TIFF"
+_DATA_URL = re.compile(r"\s*data:[\w.+/;=-]{0,200}?;base64,", re.IGNORECASE)
+_ADDRESS = re.compile(r"\s*(\w{2,12}://|\\\\|[A-Za-z]:[\\/]|\.{0,2}/|~/)|.*\.\w{2,5}\s*$", re.DOTALL)
+_LONGEST_ADDRESS = 4096
+
+
+class Upload:
+    """One picture of a request, decoded from base64 but not yet read.
+
+    It stands where `load_picture` expects a file, of which that reads the bytes and tells the name.
+    """
+
+    def __init__(self, value: Any, field: str) -> None:
+        """Raises RequestError where the value is not base64."""
+        self.field = field
+        self._data = _decoded(value, field)
+        self.size = self._peek()
+
+    def __str__(self) -> str:
+        return self.field
+
+    def read_bytes(self) -> bytes:
+        """The picture file's contents."""
+        return self._data
+
+    def picture(self) -> LoadedPicture:
+        """The picture, upright and in sRGB. Raises RequestError."""
+        try:
+            return load_picture(cast(Any, self))
+        except PictureError as error:
+            raise self._refused(error) from error
+
+    def mask(self, size: Size) -> Mask:
+        """The picture as a mask for pictures of `size`; white means repair. Raises RequestError."""
+        try:
+            return load_mask(cast(Any, self), (size.width, size.height))
+        except PictureError as error:
+            raise self._refused(error) from error
+
+    def _peek(self) -> Size:
+        """The size that the file's header tells; nothing is decompressed."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                with Image.open(io.BytesIO(self._data)) as image:
+                    kind, size = image.format, Size(image.width, image.height)
+        except UnidentifiedImageError:
+            raise RequestError([Problem(self.field, _not_a_picture(self._data))]) from None
+        except Image.DecompressionBombError as error:
+            raise RequestError([Problem(self.field, f"the picture is too large: {error}")]) from error
+        except (OSError, SyntaxError, EOFError, ValueError) as error:
+            raise RequestError([Problem(self.field, f"the picture is damaged or cut short ({error}).")]) from error
+        if kind not in _KINDS:
+            raise RequestError([Problem(self.field, f"{kind} is not accepted; send {_ACCEPTED} as base64.")])
+        return size
+
+    def _refused(self, error: PictureError) -> RequestError:
+        return RequestError([Problem(self.field, str(error).removeprefix(f"{self.field}: "))])
+
+
+def png(pixels: Pixels, infotext: str) -> str:
+    """A picture as the base64 of an 8-bit PNG that carries its infotext as web UIs write it."""
+    texts = PngImagePlugin.PngInfo()
+    if infotext.isascii():
+        texts.add_text("parameters", infotext)
+    else:
+        texts.add_itxt("parameters", infotext)
+    buffer = io.BytesIO()
+    Image.fromarray(to_uint8(pixels)).save(buffer, "PNG", pnginfo=texts, compress_level=3)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _decoded(value: Any, field: str) -> bytes:
+    if not isinstance(value, str) or not value.strip():
+        text = f"{shown(value)} is not accepted; it must be a picture as base64, or a data URL."
+        raise RequestError([Problem(field, text)])
+    begin = _DATA_URL.match(value)
+    text = "".join((value[begin.end() :] if begin else value).split())
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RequestError([Problem(field, _not_base64(value, error))]) from None
+    # A short path may happen to be made of base64's letters only.
+    if len(value) <= _LONGEST_ADDRESS and value.lstrip().startswith("/") and not data.startswith(b"\xff\xd8"):
+        raise RequestError([Problem(field, _not_base64(value, ValueError("it begins like a path")))])
+    return data
+
+
+def _not_base64(value: str, error: Exception) -> str:
+    if len(value) <= _LONGEST_ADDRESS and _ADDRESS.match(value):
+        return f"{shown(value)} looks like a path or an address, and those are not read; send the picture as base64."
+    return f"the base64 is broken ({error}); send {_ACCEPTED} as base64, or as a data URL."
+
+
+def _not_a_picture(data: bytes) -> str:
+    return f"these {len(data)} bytes are not a picture of a known kind; send {_ACCEPTED} as base64."

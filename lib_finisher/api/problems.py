@@ -1,0 +1,57 @@
+"""What is wrong with a request, field by field."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lib_finisher.controls import SettingsError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One field of a request and what is wrong with it. Items of a list are counted from 1: "images.2"."""
+
+    field: str
+    text: str
+
+
+class RequestError(ValueError):
+    """A request that cannot be answered. `problems` has one entry for each field that is wrong."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{item.field}: {item.text}" for item in self.problems))
+
+
+def told(problems: Iterable[Problem]) -> dict[str, Any]:
+    """The body of an answer that refuses."""
+    return {"detail": [{"field": item.field, "problem": item.text} for item in problems]}
+
+
+def from_settings(error: SettingsError, where: str) -> list[Problem]:
+    """The lines of a SettingsError, each as a field below `where`."""
+    found = []
+    for line in error.problems:
+        key, _, text = line.partition(": ")
+        found.append(Problem(key if key == where or key.startswith(f"{where}.") else f"{where}.{key}", text))
+    return found
+
+
+def unknown_keys(data: Mapping[str, Any], known: Sequence[str]) -> list[Problem]:
+    """A problem for each key of a request that nobody reads."""
+    found = []
+    for key in data:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            found.append(Problem(key, f"there is no such field.{hint} Accepted here: {', '.join(known)}."))
+    return found
+
+
+def shown(value: Any) -> str:
+    """A value as a message repeats it: short."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,272 @@
+"""What the routes are asked, read from JSON and checked; whatever is wrong is told together."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lib_finisher.api.pictures import Upload
+from lib_finisher.api.problems import Problem, RequestError, from_settings, shown, unknown_keys
+from lib_finisher.controls import Control, SettingsError, control, controls_of, read
+from lib_finisher.imaging.arrays import Mask
+from lib_finisher.imaging.files import LoadedPicture
+from lib_finisher.imaging.geometry import size_of
+from lib_finisher.recipe import SECTIONS, Recipe, read_recipe
+from lib_finisher.stages.detail import DetailPass
+from lib_finisher.stages.diffusion import MOST_STEPS
+from lib_finisher.stages.stage import Base
+
+RANDOM_SEED = -1
+_MOST_SEED = (1 << 32) - 1
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one request may bring, and how much may come of it."""
+
+    pictures: int = 16
+    megapixels: float = 64.0
+    finished_megapixels: float = 268.5
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What this host has, by the name of the control that chooses it; `also` holds further names it goes by."""
+
+    choices: Mapping[str, Sequence[str]]
+    also: Mapping[str, Container[str]] = field(default_factory=dict)
+
+    def problem(self, name: str, value: str) -> str:
+        """What is wrong with a value for the control of that name, "" if nothing."""
+        known = self.choices.get(name, ())
+        if not value or not known or value in known or value in self.also.get(name, ()):
+            return ""
+        return f"{shown(value)} is not here; it must be empty or one of {', '.join(repr(item) for item in known)}."
+
+
+@dataclass(frozen=True)
+class BaseFields:
+    """What the base picture was made with, where a request says so."""
+
+    prompt: str = control("", label="Prompt", help="As it was written; extra networks too.")
+    negative_prompt: str = control("", label="Negative prompt", help="As it was written.")
+    seed: int = control(
+        Base.seed, label="Seed", help="-1 draws one; the infotext tells which.",
+        minimum=RANDOM_SEED, maximum=_MOST_SEED, step=1,
+    )  # fmt: skip
+    steps: int = control(
+        Base.steps, label="Steps", help="Sampling steps of the base.", minimum=1, maximum=MOST_STEPS, step=1
+    )
+    cfg_scale: float = control(
+        Base.cfg_scale, label="CFG scale", help="How closely the prompt was followed.",
+        minimum=0.0, maximum=30.0, step=0.5,
+    )  # fmt: skip
+    sampler: str = control("", label="Sampler", help="Empty is the host's first one.")
+    scheduler: str = control("", label="Scheduler", help="Empty is the host's first one.")
+
+
+@dataclass(frozen=True)
+class Detecting:
+    """How a detector is asked."""
+
+    detector: str = control(DetailPass.detector, label="Detector", help="What to look for.")
+    confidence: float = control(
+        DetailPass.confidence, label="Confidence", help="How sure the detector must be.",
+        minimum=0.0, maximum=1.0, step=0.01,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class FinishRequest:
+    """Pictures to finish, or one to plan for. `base` holds only what the request says of it."""
+
+    pictures: tuple[LoadedPicture, ...]
+    masks: tuple[Mask | None, ...]
+    recipe: Recipe
+    recipe_data: Mapping[str, Any]
+    base: Mapping[str, Any]
+    report: bool = True
+
+    def base_of(self, own: Mapping[str, Any], sampler: str = "", scheduler: str = "") -> Base:
+        """A picture's base: what the request says, then what the picture's `own` infotext says, then the defaults.
+
+        Where neither names a sampler or a scheduler, it is the given one.
+        """
+        use = own if self.recipe["base"].own_infotext else {}
+        base = replace(Base(), **{**use, **self.base})
+        seed = random.randrange(_MOST_SEED) if base.seed == RANDOM_SEED else base.seed
+        return replace(base, seed=seed, sampler=base.sampler or sampler, scheduler=base.scheduler or scheduler)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectRequest:
+    """A picture to look at."""
+
+    picture: LoadedPicture
+    settings: Detecting
+
+
+def json_object(body: bytes) -> Mapping[str, Any]:
+    """The JSON object of a request's body. Raises RequestError."""
+    try:
+        data = json.loads(body)
+        if _LONE_SURROGATE.search(body):
+            json.dumps(data, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise RequestError([Problem("body", f"this is not valid JSON ({error}).")]) from None
+    if not isinstance(data, dict):
+        raise RequestError([Problem("body", f"{shown(data)} is not accepted; it must be an object.")])
+    return data
+
+
+def read_finish(data: Mapping[str, Any], family: str, offer: Offer, limits: Limits) -> FinishRequest:
+    """A request to finish pictures. Raises RequestError."""
+    problems = unknown_keys(data, ("images", "mask", "recipe", "base", "report"))
+    report = data.get("report", True)
+    if not isinstance(report, bool):
+        problems.append(Problem("report", f"{shown(report)} is not accepted; it must be true or false."))
+    images = data.get("images")
+    values: list[tuple[Any, str]] = []
+    if not isinstance(images, list) or not 1 <= len(images) <= limits.pictures:
+        given = f"{len(images)} pictures are" if isinstance(images, list) else f"{shown(images)} is"
+        accepted = f"a list of 1 to {limits.pictures} pictures as base64"
+        problems.append(Problem("images", f"{given} not accepted; it must be {accepted}."))
+    else:
+        values = [(value, f"images.{number}") for number, value in enumerate(images, 1)]
+    return replace(_read(data, values, family, offer, limits, problems), report=bool(report))
+
+
+def read_plan(data: Mapping[str, Any], family: str, offer: Offer, limits: Limits) -> FinishRequest:
+    """A request for a plan: as for finishing, with one picture. Raises RequestError."""
+    problems = unknown_keys(data, ("image", "mask", "recipe", "base"))
+    return _read(data, [(data.get("image"), "image")], family, offer, limits, problems)
+
+
+def read_detect(data: Mapping[str, Any], offer: Offer, limits: Limits) -> DetectRequest:
+    """A request to look for something. Raises RequestError."""
+    settings = {key: value for key, value in data.items() if key != "image"}
+    problems = unknown_keys(data, ("image", *(row.name for row in controls_of(Detecting))))
+    known = {key: value for key, value in settings.items() if key not in {item.field for item in problems}}
+    asked = _settings(Detecting, known, "", problems)
+    wrong = offer.problem("detector", asked.detector)
+    if wrong:
+        problems.append(Problem("detector", wrong))
+    pictures = _pictures([(data.get("image"), "image")], limits, problems)
+    if problems:
+        raise RequestError(problems)
+    return DetectRequest(pictures[0], asked)
+
+
+def check_finished(megapixels: float, limits: Limits) -> None:
+    """Raises RequestError where the finished pictures together would be too large."""
+    if megapixels > limits.finished_megapixels:
+        text = (
+            f"the finished pictures would have {megapixels:.1f} megapixels together, at most "
+            f"{limits.finished_megapixels:g} are accepted; send fewer pictures or enlarge less."
+        )
+        raise RequestError([Problem("recipe", text)])
+
+
+def _read(
+    data: Mapping[str, Any],
+    values: Sequence[tuple[Any, str]],
+    family: str,
+    offer: Offer,
+    limits: Limits,
+    problems: list[Problem],
+) -> FinishRequest:
+    recipe_data = data.get("recipe", {})
+    recipe: Recipe | None = None
+    try:
+        recipe = read_recipe(recipe_data, family)
+        problems += _not_here(recipe, offer)
+    except SettingsError as error:
+        problems += from_settings(error, "recipe")
+    base_data = data.get("base", {})
+    base = _settings(BaseFields, base_data, "base", problems)
+    given = {name: getattr(base, name) for name in base_data if hasattr(base, name)} if not problems else {}
+    for name in ("sampler", "scheduler"):
+        wrong = offer.problem(name, getattr(base, name))
+        if wrong:
+            problems.append(Problem(f"base.{name}", wrong))
+    pictures = _pictures(values, limits, problems)
+    masks = _masks(data.get("mask"), pictures, limits, problems)
+    if problems or recipe is None:
+        raise RequestError(problems)
+    return FinishRequest(tuple(pictures), tuple(masks), recipe, recipe_data, given)
+
+
+def _settings(settings: type[Any], data: Any, where: str, problems: list[Problem]) -> Any:
+    """Settings of a dataclass of controls; the defaults where they are wrong."""
+    try:
+        return read(settings, data, where=where or "body")
+    except SettingsError as error:
+        found = from_settings(error, where or "body")
+        problems += found if where else [replace(item, field=item.field.removeprefix("body.")) for item in found]
+        return settings()
+
+
+def _pictures(values: Sequence[tuple[Any, str]], limits: Limits, problems: list[Problem]) -> list[LoadedPicture]:
+    """The pictures of a request; none is decompressed unless all of them together are small enough."""
+    uploads: list[Upload] = []
+    for value, where in values:
+        try:
+            uploads.append(Upload(value, where))
+        except RequestError as error:
+            problems += error.problems
+    together = sum(item.size.megapixels for item in uploads)
+    if together > limits.megapixels:
+        where = values[0][1].partition(".")[0]
+        text = f"{together:.1f} megapixels are too many; at most {limits.megapixels:g} together are accepted."
+        problems.append(Problem(where, text))
+    pictures = []
+    # Nothing large is decoded for a request that is refused anyhow.
+    for item in uploads if not problems else ():
+        try:
+            pictures.append(item.picture())
+        except RequestError as error:
+            problems += error.problems
+    return pictures
+
+
+def _masks(value: Any, pictures: Sequence[LoadedPicture], limits: Limits, problems: list[Problem]) -> list[Mask | None]:
+    if value is None:
+        return [None] * len(pictures)
+    masks: list[Mask | None] = []
+    try:
+        upload = Upload(value, "mask")
+        if upload.size.megapixels > limits.megapixels:
+            text = f"{upload.size.megapixels:.1f} megapixels are too many; at most {limits.megapixels:g} are accepted."
+            raise RequestError([Problem("mask", text)])
+        masks += [upload.mask(size_of(picture.pixels)) for picture in pictures]
+    except RequestError as error:
+        problems += error.problems
+    return masks
+
+
+def _not_here(recipe: Recipe, offer: Offer) -> list[Problem]:
+    """Names in the stages that will run which this host does not have."""
+    found: list[Problem] = []
+    for name, kind in SECTIONS.items():
+        settings = recipe[name]
+        if not getattr(settings, "enabled", True):
+            continue
+        for row in controls_of(kind):
+            value = getattr(settings, row.name)
+            if row.kind == "passes":
+                for number, one in enumerate(value, 1):
+                    rows = controls_of(type(one))
+                    found += _wrong_names(rows, one, f"recipe.{name}.{row.name}.{number}", offer)
+            else:
+                found += _wrong_names((row,), settings, f"recipe.{name}", offer)
+    return found
+
+
+def _wrong_names(rows: Sequence[Control], settings: Any, where: str, offer: Offer) -> list[Problem]:
+    texts = ((row.name, offer.problem(row.name, getattr(settings, row.name))) for row in rows if row.kind == "text")
+    return [Problem(f"{where}.{name}", text) for name, text in texts if text]

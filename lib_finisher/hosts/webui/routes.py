@@ -1,0 +1,287 @@
+"""The routes under /finisher/v1/, on the host's own server and behind the host's API password."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import secrets
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBasic
+from modules import call_queue, paths_internal, script_callbacks, sd_models, shared
+from modules.processing import StableDiffusionProcessingImg2Img
+from starlette.exceptions import HTTPException
+
+from lib_finisher.api import answers, requests
+from lib_finisher.api.infotext import base_fields
+from lib_finisher.api.problems import Problem, RequestError, told
+from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.detect.detection import Detection, DetectorError
+from lib_finisher.events import Control, Event, Meter, Progress
+from lib_finisher.hosts.port import HostError
+from lib_finisher.hosts.webui import models, probe
+from lib_finisher.hosts.webui.control import HostControl, Job, show
+from lib_finisher.hosts.webui.hooks import detectors
+from lib_finisher.hosts.webui.host import WebuiHost
+from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.geometry import size_of
+from lib_finisher.pipeline import Pipeline
+from lib_finisher.plan.plan import make_plan
+from lib_finisher.recipe import Recipe, read_recipe
+from lib_finisher.stages.diffusion import PROMPT
+from lib_finisher.stages.stage import Estimate, Tools, Work
+from lib_finisher.store.results import ResultStore
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/finisher/v1"
+LIMITS = requests.Limits()
+_WRONG_REQUEST, _REFUSED_BY_HOST = 422, 409
+
+_basic = HTTPBasic(auto_error=False)
+_detecting = threading.Lock()
+
+
+class _Running:
+    """How far the request that finishes now is; nothing where none does."""
+
+    progress: Progress | None = None
+
+
+def register() -> None:
+    """Ask the host for its server; called whenever the host loads its scripts."""
+    remove = getattr(script_callbacks, "remove_callbacks_for_function", None)
+    if remove is not None:
+        remove(add_to)
+    script_callbacks.on_app_started(add_to)
+
+
+def add_to(demo: Any, app: Any) -> None:
+    """Add the routes to the host's server, if its API is on. Every one asks for the API's password, if there is one."""
+    options = shared.cmd_opts
+    if not (options.api or options.nowebui):
+        return
+    gate = [Depends(_gate(options.api_auth))] if options.api_auth else []
+    router = APIRouter(prefix=PREFIX, tags=["Finisher"], dependencies=gate)
+    for path, method, handler in (
+        ("/schema", "GET", schema),
+        ("/plan", "POST", plan),
+        ("/detect", "POST", detect),
+        ("/finish", "POST", finish),
+        ("/progress", "GET", progress),
+    ):
+        router.add_api_route(path, handler, methods=[method], response_model=None)
+    app.include_router(router)
+
+
+async def schema(request: Request) -> JSONResponse:
+    """Every control with its range and default (`?family=sdxl` for a family's), and what this host offers."""
+    family = request.query_params.get("family", "")
+    return await _answered(lambda: answers.schema_json(_offer(), LIMITS, family))
+
+
+async def plan(request: Request) -> JSONResponse:
+    """What finishing a picture would do and cost, stage by stage. Nothing is sampled."""
+    body = await request.body()
+    return await _answered(lambda: _plan(requests.json_object(body)))
+
+
+async def detect(request: Request) -> JSONResponse:
+    """What a detector finds in a picture."""
+    body = await request.body()
+    return await _answered(lambda: _detect(requests.json_object(body)))
+
+
+async def finish(request: Request) -> JSONResponse:
+    """Finish pictures, with the prompts and seeds of their own infotexts unless the request has others."""
+    body = await request.body()
+    return await _answered(lambda: _finish(requests.json_object(body)))
+
+
+async def progress() -> JSONResponse:
+    """What the host is doing now and how far it is."""
+    return JSONResponse(_progress())
+
+
+async def _answered(act: Callable[[], dict[str, Any]]) -> JSONResponse:
+    """The answer of `act`, or the reason why there is none. In a thread: the server goes on meanwhile."""
+    return await run_in_threadpool(_answer, act)
+
+
+def _answer(act: Callable[[], dict[str, Any]]) -> JSONResponse:
+    try:
+        return JSONResponse(act())
+    except RequestError as error:
+        return JSONResponse(told(error.problems), _WRONG_REQUEST)
+    except (HostError, DetectorError) as error:
+        return JSONResponse(told([Problem("host", str(error))]), _REFUSED_BY_HOST)
+
+
+def _gate(allowed: str) -> Callable[[Request], Awaitable[None]]:
+    """The host's own rule: "user:password", several of them with commas between."""
+    users = [item.partition(":") for item in allowed.split(",")]
+
+    async def check(request: Request) -> None:
+        try:
+            given = await _basic(request)
+        except HTTPException:
+            given = None
+        # As bytes: texts beyond ASCII cannot be compared in constant time.
+        name, word = ("", "") if given is None else (given.username, given.password)
+        known = [
+            secrets.compare_digest(name.encode(), user.encode())
+            & secrets.compare_digest(word.encode(), password.encode())
+            for user, _, password in users
+        ]
+        if given is None or not any(known):
+            # Starlette's own: A1111 answers FastAPI's without the header, and then no browser asks.
+            raise HTTPException(401, "Incorrect username or password", {"WWW-Authenticate": "Basic"})
+
+    return check
+
+
+def _plan(data: Mapping[str, Any]) -> dict[str, Any]:
+    asked = requests.read_plan(data, models.facts().family, _offer(), LIMITS)
+    work = _works(asked)[0]
+    with closing(_outer()) as outer:
+        found = make_plan(work, asked.recipe, Tools(WebuiHost(outer), _find, Meter(Control())))
+    return answers.plan_json(found, work.size)
+
+
+def _detect(data: Mapping[str, Any]) -> dict[str, Any]:
+    asked = requests.read_detect(data, _offer(), LIMITS)
+    pixels = asked.picture.pixels
+    found = _find(asked.settings.detector, pixels, asked.settings.confidence)
+    return answers.detections_json(found, size_of(pixels))
+
+
+def _finish(data: Mapping[str, Any]) -> dict[str, Any]:
+    # Whatever is wrong with the request is said at once, not after other generations.
+    asked = requests.read_finish(data, models.facts().family, _offer(), LIMITS)
+    works = _works(asked)
+    with call_queue.queue_lock:
+        shared.state.begin(job="finisher")
+        try:
+            return _run(asked, works)
+        finally:
+            _Running.progress = None
+            shared.state.end()
+            shared.total_tqdm.clear()
+
+
+def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]:
+    """Finish all pictures together, stage by stage. The host is ours meanwhile."""
+    with closing(_outer()) as outer:
+        host = WebuiHost(outer)
+        # A generation that ran until now may have had another checkpoint for a while.
+        family = host.model().family
+        recipe = read_recipe(asked.recipe_data, family)
+        control = HostControl()
+        tools = Tools(host, detectors().detect, Meter(control))
+        plans = [_planned(work, recipe, tools) for work in works]
+        requests.check_finished(sum(item.size.megapixels for item in plans), LIMITS)
+        kept = getattr(shared.cmd_opts, "finisher_cache", False)
+        store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
+        pipeline = Pipeline(host, detectors().detect, recipe, store, listener=_listen, control=control)
+        try:
+            with Job(sum(item.host_calls for item in plans)), torch.no_grad():
+                done = pipeline.run(works)
+        finally:
+            host.close()
+    bases = [work.base for work in works]
+    return answers.finished_json(done, asked.pictures, bases, recipe, family, asked.report)
+
+
+def _planned(work: Work, recipe: Recipe, tools: Tools) -> Estimate:
+    try:
+        return make_plan(work, recipe, tools).total
+    except (HostError, DetectorError) as error:
+        # It concerns this picture alone; the stage itself will say it.
+        logger.debug("The calls cannot be counted beforehand: %s", error)
+        return Estimate(work.size)
+
+
+def _works(asked: requests.FinishRequest) -> list[Work]:
+    plain = _first_sampler()
+    bases = [asked.base_of(_told_by(picture.infotext), *plain) for picture in asked.pictures]
+    return [Work(item.pixels, base, mask) for item, base, mask in zip(asked.pictures, bases, asked.masks)]
+
+
+def _told_by(infotext: str) -> dict[str, Any]:
+    """What a picture's infotext says of its making, with the styles that the host's parser takes out."""
+    if not infotext:
+        return {}
+    from modules.infotext_utils import parse_generation_parameters
+
+    try:
+        parsed = dict(parse_generation_parameters(infotext))
+    # Whatever a foreign program wrote there must not keep the picture from being finished.
+    except Exception:
+        logger.warning("The infotext of a picture cannot be read.", exc_info=True)
+        return {}
+    fields = base_fields(parsed, probe.samplers(), probe.schedulers())
+    styles, known = parsed.get("Styles array") or [], shared.prompt_styles
+    if styles:
+        fields["prompt"] = known.apply_styles_to_prompt(fields["prompt"], styles)
+        fields["negative_prompt"] = known.apply_negative_styles_to_prompt(fields["negative_prompt"], styles)
+        fields["style"] = known.apply_styles_to_prompt(PROMPT, styles)
+        fields["negative_style"] = known.apply_negative_styles_to_prompt(PROMPT, styles)
+    return fields
+
+
+def _first_sampler() -> tuple[str, str]:
+    """The sampler and the scheduler where nobody names any."""
+    return probe.samplers()[0], next(iter(probe.schedulers()), "")
+
+
+def _outer() -> Any:
+    """A processing object that generates nothing: stages take from it what neither they nor the base say."""
+    sampler, scheduler = _first_sampler()
+    wanted = {
+        "sampler_name": sampler,
+        "scheduler": scheduler or None,
+        "outpath_samples": shared.opts.outdir_samples or shared.opts.outdir_img2img_samples,
+        "outpath_grids": shared.opts.outdir_grids or shared.opts.outdir_img2img_grids,
+        "do_not_save_samples": True,
+        "do_not_save_grid": True,
+    }
+    outer = StableDiffusionProcessingImg2Img(**probe.accepted(StableDiffusionProcessingImg2Img, wanted))
+    outer.is_api = True
+    return outer
+
+
+def _offer() -> requests.Offer:
+    """What this host has for the controls that name something of it."""
+    return requests.Offer(models.choices(detectors().names()), {"checkpoint": sd_models.checkpoint_aliases})
+
+
+def _find(name: str, pixels: Pixels, confidence: float) -> list[Detection]:
+    """Detect beside a running generation, which has the other detectors for itself."""
+    with _detecting:
+        return _own_detectors().detect(name, pixels, confidence)
+
+
+@functools.cache
+def _own_detectors() -> Detectors:
+    return Detectors()
+
+
+def _listen(event: Event) -> None:
+    show(event)
+    if isinstance(event, Progress):
+        _Running.progress = event
+
+
+def _progress() -> dict[str, Any]:
+    state = shared.state
+    part = answers.share(state.job_no, state.job_count, state.sampling_step, state.sampling_steps)
+    active = bool(state.job) or state.job_count != 0
+    return answers.progress_json(active, state.job or "", state.textinfo or "", part, _Running.progress)
