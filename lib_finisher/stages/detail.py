@@ -127,7 +127,8 @@ class Detail:
                 gate=_gate(one, tools.find) if one.gate < 1 else None,
             )
             output.take(outcome)
-            output.pixels = outcome.picture
+            if outcome.accepted:
+                output.pixels = outcome.picture
             redrawn += outcome.accepted
             if outcome.stopped:
                 break

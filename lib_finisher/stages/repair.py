@@ -76,7 +76,8 @@ class Repair:
             colour_lock=ColourLock("ring", settings.colour_lock),
         )
         output.take(outcome)
-        output.pixels = outcome.picture
+        if outcome.accepted:
+            output.pixels = outcome.picture
         output.reason = f"{outcome.accepted} of {len(patches)} regions redrawn"
         if not outcome.accepted and outcome.failures and not outcome.stopped:
             output.status = "failed"

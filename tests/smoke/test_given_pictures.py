@@ -196,3 +196,42 @@ def test_what_a_host_lacks_is_left_out_and_told(webui: Webui, draft: Result) -> 
         assert "Finisher notes" not in done.told
     else:
         assert "no distilled cfg scale" in done.told["Finisher notes"]
+
+
+def test_a_lora_of_the_base_holds_in_the_stages(webui: Webui, draft: Result) -> None:
+    """An own prompt without a tag carries the base's; with the carrying off, or another tag, it does not."""
+    loras = [item["name"] for item in webui.get("/sdapi/v1/loras")]
+    if not loras:
+        pytest.skip("the host has no LoRA")
+    tag = f"<lora:{loras[0]}:1>"
+
+    def made(typed: str, **stage: object) -> np.ndarray:
+        data = {**ALONE, "refine": {**REFINE, **stage}, "base": {"finish_only": True}}
+        done = webui.img2img(draft.picture, recipe(**data), prompt=typed)
+        assert "Finisher error" not in done.told
+        return done.picture
+
+    plain, with_lora = made("a house"), made(f"a house {tag}")
+    carried = made(f"a field {tag}", prompt="a house")
+    dropped = made(f"a field {tag}", prompt="a house", carry=False)
+    own = made("a field", prompt=f"a house {tag}")
+    # And what follows is as if nothing had been loaded.
+    after = made("a house")
+    webui.txt2img()
+    assert not np.array_equal(plain, with_lora)
+    assert np.array_equal(carried, with_lora)
+    assert np.array_equal(own, with_lora)
+    assert np.array_equal(dropped, plain)
+    assert np.array_equal(after, plain)
+
+
+def test_a_lora_holds_for_the_later_pictures_of_a_run(webui: Webui, draft: Result) -> None:
+    loras = [item["name"] for item in webui.get("/sdapi/v1/loras")]
+    if not loras:
+        pytest.skip("the host has no LoRA")
+    prompt = f"a house <lora:{loras[0]}:1>"
+    stages = {**ALONE, "refine": {**REFINE, "prompt": "a field", "carry": False}}
+    both = webui.txt2img(recipe(**stages), prompt=prompt, n_iter=2, seed=3)
+    alone = webui.txt2img(recipe(**stages), prompt=prompt, seed=4)
+    webui.txt2img()
+    assert np.array_equal(both.pictures[-1], alone.picture)

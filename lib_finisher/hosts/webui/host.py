@@ -87,6 +87,9 @@ class WebuiHost:
         if _counts_timesteps(config):
             # These take one step less than the others, and PLMS calls the model twice in its first one.
             return max(0, encoded - 1 if config.name.startswith("DDIM") else encoded)
+        if config.name == "HeunPP2":
+            # Three evaluations a step, two in the last but one and one in the last.
+            return 3 * max(0, encoded - 1) + min(encoded, 1) * 2 + 1
         return 2 * (encoded + 1) - 1 if config.options.get("second_order", False) else encoded + 1
 
     def redraw(self, batch: Batch, watch: Watch) -> list[Array]:
