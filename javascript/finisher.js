@@ -201,7 +201,7 @@
       const save = (next) => this.set(stage, ofPass, control, next);
       const label = element("label", { for: id, title: control.help }, control.label);
       const shell = element("div", { class: changed ? "finisher-field finisher-changed" : "finisher-field" }, label);
-      const disabled = !live;
+      const disabled = !live || Boolean(control.missing);
       if (control.kind === "switch") {
         shell.append(element("input", { id, type: "checkbox", checked: Boolean(value), disabled,
           onchange: (event) => { save(event.target.checked); this.draw(); } }));
@@ -221,7 +221,7 @@
       } else {
         shell.append(...this.number(id, control, value, disabled, save));
       }
-      shell.append(element("small", { class: "finisher-help" }, control.help));
+      shell.append(element("small", { class: "finisher-help" }, control.missing ? "Not on this host." : control.help));
       return shell;
     }
 

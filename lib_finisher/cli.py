@@ -29,6 +29,7 @@ from lib_finisher.model_header import HeaderError
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import Plan, make_plan
 from lib_finisher.recipe import Recipe, assign, read_recipe, write_recipe
+from lib_finisher.stages.base import TO_REPAIR
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.stages.upscale import scaled_to
 from lib_finisher.store.results import ResultStore, write_text
@@ -117,7 +118,12 @@ def _parser() -> argparse.ArgumentParser:
 def _common(parser: argparse.ArgumentParser, count: str) -> None:
     parser.add_argument("inputs", nargs=count, type=Path, metavar="IN", help="a picture or a folder of pictures")
     _settings(parser)
-    parser.add_argument("--mask", type=Path, metavar="FILE", help="white marks what the repair stage redraws")
+    parser.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="white marks what repair redraws; with --set base.mask=restrict, what the stages may change",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise and grain (default 0)")
     parser.add_argument("--models", type=Path, default=None, metavar="DIR", help="folder of upscaler model files")
     parser.add_argument("--json", action="store_true", help="print a report for programs instead of a table")
@@ -134,7 +140,7 @@ def _settings(parser: argparse.ArgumentParser) -> None:
 def _finish(options: argparse.Namespace) -> int:
     host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
     recipe = _read_recipe(options, host.model().family)
-    if options.mask is not None:
+    if options.mask is not None and recipe["base"].mask == TO_REPAIR:
         recipe = recipe.changed("repair", _enabled(recipe["repair"]))
     store = None if options.no_cache else ResultStore(options.cache or _cache_folder() / "results")
     control, progress = Control(), ProgressBar()
@@ -191,7 +197,7 @@ def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[File
 def _plan(options: argparse.Namespace) -> int:
     host = EmbeddedHost(options.models or _cache_folder() / "upscalers")
     recipe = _read_recipe(options, host.model().family)
-    if options.mask is not None:
+    if options.mask is not None and recipe["base"].mask == TO_REPAIR:
         recipe = recipe.changed("repair", _enabled(recipe["repair"]))
     tools = Tools(host, Detectors().detect, Meter(Control()))
     told: list[dict[str, Any]] = []

@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio
 
-from lib_finisher.ui.table import Choices, page_table
+from lib_finisher.ui.table import Offer, page_table
 
 EMPTY_RECIPE = "{}"
 
@@ -21,10 +21,10 @@ Accordion = Callable[..., Any]
 """Makes the host's InputAccordion: called with (value, label=..., elem_id=...)."""
 
 
-def build(tab: str, accordion: Accordion, choices: Choices) -> tuple[Any, Any]:
+def build(tab: str, accordion: Accordion, offer: Offer) -> tuple[Any, Any]:
     """The accordion of one tab ("txt2img" or "img2img"): (its switch, the text that holds the recipe as JSON)."""
     with accordion(False, label="Finisher", elem_id=f"finisher_{tab}") as enabled:
-        table = html.escape(json.dumps(page_table(choices, with_base=tab == "img2img"), ensure_ascii=False), quote=True)
+        table = html.escape(json.dumps(page_table(offer, with_base=tab == "img2img"), ensure_ascii=False), quote=True)
         gradio.HTML(f'<div class="finisher-editor" data-finisher-tab="{tab}" data-finisher-table="{table}"></div>')
         recipe = gradio.Textbox(
             EMPTY_RECIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lib_finisher.controls import Control, controls_of, differences
@@ -13,42 +14,50 @@ Choices = Mapping[str, Sequence[str]]
 """What a text control offers on this host, by the control's name: samplers, checkpoints, detectors, upscalers."""
 
 
-def page_table(choices: Choices, family: str = "", with_base: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Offer:
+    """What the engine has for the controls: choices by the control's name, and the controls it can do nothing with."""
+
+    choices: Choices
+    missing: frozenset[str] = frozenset()
+
+
+def page_table(offer: Offer, family: str = "", with_base: bool = False) -> dict[str, Any]:
     """The stages in order, each with its controls, as JSON data for the page's script.
 
     With the base's row where a picture is given (img2img).
     """
-    table: dict[str, Any] = {"stages": [_stage(stage, choices, family) for stage in STAGES]}
+    table: dict[str, Any] = {"stages": [_stage(stage, offer, family) for stage in STAGES]}
     if with_base:
         table["base"] = {
             "name": base.NAME,
             "label": base.LABEL,
             "help": "How the picture and its mask are taken.",
-            "controls": [_control(row, choices, family) for row in controls_of(base.BaseSettings)],
+            "controls": [_control(row, offer, family) for row in controls_of(base.BaseSettings)],
         }
     return table
 
 
-def _stage(stage: Any, choices: Choices, family: str) -> dict[str, Any]:
+def _stage(stage: Any, offer: Offer, family: str) -> dict[str, Any]:
     rows = controls_of(stage.settings)
     told: dict[str, Any] = {
         "name": stage.name,
         "label": stage.label,
         "help": next(row.help for row in rows if row.name == "enabled"),
         "enabled": next(bool(row.default_for(family)) for row in rows if row.name == "enabled"),
-        "controls": [_control(row, choices, family) for row in rows if row.kind != "passes" and row.name != "enabled"],
+        "controls": [_control(row, offer, family) for row in rows if row.kind != "passes" and row.name != "enabled"],
     }
     for row in rows:
         if row.kind == "passes" and row.item is not None:
             told["passes"] = {
                 "most": int(row.maximum or 1),
                 "default": [differences(item) for item in row.default],
-                "controls": [_control(item, choices, family) for item in controls_of(row.item)],
+                "controls": [_control(item, offer, family) for item in controls_of(row.item)],
             }
     return told
 
 
-def _control(row: Control, choices: Choices, family: str) -> dict[str, Any]:
+def _control(row: Control, offer: Offer, family: str) -> dict[str, Any]:
     told = {
         "name": row.name,
         "kind": row.kind,
@@ -59,7 +68,9 @@ def _control(row: Control, choices: Choices, family: str) -> dict[str, Any]:
     }
     if row.kind in ("integer", "number"):
         told |= {"minimum": row.minimum, "maximum": row.maximum, "step": row.step}
-    offered = list(row.choices) or list(choices.get(row.name, ()))
+    if row.name in offer.missing:
+        told["missing"] = True
+    offered = list(row.choices) or list(offer.choices.get(row.name, ()))
     if offered:
         told["choices"] = offered
     return told

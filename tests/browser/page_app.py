@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from lib_finisher.ui.accordion import build  # noqa: E402
+from lib_finisher.ui.table import Offer  # noqa: E402
 
 CHOICES = {"sampler": ["Euler", "Euler a"], "detector": ["face_yunet"], "upscaler": ["auto", "Lanczos"]}
 
@@ -43,7 +44,7 @@ def main() -> None:
     start = f"() => {{ window.onUiLoaded = (run) => run(); const code = {json.dumps(script)}; (0, eval)(code); }}"
     keyword = "_js" if gradio.__version__.startswith("3.") else "js"
     with gradio.Blocks(css=(ROOT / "style.css").read_text(encoding="utf-8")) as page:
-        enabled, recipe = build("txt2img", accordion, CHOICES)
+        enabled, recipe = build("txt2img", accordion, Offer(CHOICES, frozenset({"text_encoders"})))
         echo = gradio.Textbox(label="Given", elem_id="given")
         send = gradio.Button("Generate", elem_id="generate")
         paste = gradio.Button("Paste", elem_id="paste")

@@ -12,6 +12,7 @@ from modules import sd_models, sd_samplers, sd_vae, shared
 
 from lib_finisher.hosts.port import HostError
 
+_EXTRAS = ("text_encoders", "clip_skip", "distilled_cfg_scale", "eta", "s_noise")
 _VAE_WORDS = ("Automatic", "None")
 
 
@@ -59,6 +60,11 @@ def extras() -> frozenset[str]:
 
     fields = accepted(StableDiffusionProcessingImg2Img, dict.fromkeys(("distilled_cfg_scale", "eta", "s_noise")))
     return frozenset({"clip_skip", *fields, *(("text_encoders",) if has_forge_loader() else ())})
+
+
+def missing_controls() -> frozenset[str]:
+    """The controls that mean nothing on this host."""
+    return frozenset(_EXTRAS) - extras() | (frozenset() if schedulers() else frozenset({"scheduler"}))
 
 
 def module_options(vae: str, text_encoders: Sequence[str]) -> dict[str, Any]:
