@@ -91,6 +91,19 @@ def test_a_batch_finishes_every_picture(webui: Webui) -> None:
         assert not np.array_equal(before, after)
 
 
+def test_the_pictures_of_a_batch_are_finished_together(webui: Webui) -> None:
+    """Nothing else in this host works on pictures; otherwise they would be finished one by one."""
+    seen: list[str] = []
+    done = webui.while_running(
+        "Finisher: Refine",
+        lambda: seen.append(_until_sampling(webui)),
+        lambda: webui.txt2img(recipe(**REFINE_ONLY, refine={"steps": 30, "denoising_strength": 0.8}), batch_size=2),
+    )
+    webui.txt2img()
+    assert len([item for item in done.pictures if item.shape[:2] == (256, 256)]) == 2
+    assert seen == ["Finisher: Refine, whole frame and 1 more"]
+
+
 @pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "LCM", "DDIM", "UniPC", "PLMS"])
 def test_a_face_is_redrawn_and_nothing_else(webui: Webui, sampler: str) -> None:
     """Detail: a soft mask in a batch of crops, with every kind of sampler."""
@@ -304,3 +317,11 @@ def test_the_page_has_the_accordion_in_both_tabs(webui: Webui) -> None:
         assert f"finisher_{tab}_recipe" in ids
     boxes = [item for item in components if item["props"].get("elem_id") == "finisher_txt2img-checkbox"]
     assert boxes[0]["props"]["value"] is False
+
+
+def _until_sampling(webui: Webui) -> str:
+    for _ in range(100):
+        text = webui.get("/sdapi/v1/progress?skip_current_image=true")["textinfo"] or ""
+        if "," in text:
+            return str(text)
+    return ""
