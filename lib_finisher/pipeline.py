@@ -102,6 +102,7 @@ class Pipeline:
         listener: Listener = ignore,
         control: Control | None = None,
         keep_stages: bool = False,
+        budget: AreaBudget | None = None,
     ) -> None:
         self._host = host
         self._find = find
@@ -110,7 +111,7 @@ class Pipeline:
         self._listener = listener
         self._control = control or Control()
         self._keep_stages = keep_stages
-        self._budget = AreaBudget(host.capabilities)
+        self._budget = budget or AreaBudget(host.capabilities)
         self._code = _code_identity() if store is not None else ""
 
     def run(self, works: Sequence[Work]) -> list[Finished]:

@@ -28,6 +28,7 @@ from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.pipeline import Finished, Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, read_recipe
+from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
 from lib_finisher.stages.stage import Tools, Work
@@ -44,12 +45,16 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """Finishing the pictures of one processing object. `ahead` holds those of this batch finished together."""
+    """Finishing the pictures of one processing object.
+
+    `budget` is what was learned of the device's memory; `ahead` holds the pictures of this batch finished together.
+    """
 
     host: WebuiHost
     control: HostControl
     recipe: Recipe
     wanted: settings.Preferences
+    budget: AreaBudget
     ahead: dict[int, tuple[Bytes, Finished]] = field(default_factory=dict)
 
 
@@ -89,7 +94,7 @@ def process(p: Any, values: Sequence[Any]) -> None:
     except HostError as error:
         telling.failed(p, str(error))
         return
-    setattr(p, _RUN, _Run(host, HostControl(), recipe, wanted))
+    setattr(p, _RUN, _Run(host, HostControl(), recipe, wanted, AreaBudget(host.capabilities)))
     telling.recipe(p, recipe, host.model().family)
 
 
@@ -202,7 +207,7 @@ def _pipeline(run: _Run, recipe: Recipe) -> Pipeline:
     store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
     pictures = run.wanted.save_stages or run.wanted.save_masks
     return Pipeline(
-        run.host, detectors().detect, recipe, store, listener=show, control=run.control, keep_stages=pictures
+        run.host, detectors().detect, recipe, store, show, run.control, keep_stages=pictures, budget=run.budget
     )
 
 
