@@ -1,6 +1,8 @@
 """What `lib_finisher/hosts/webui` relies on, looked up in the sources of real hosts.
 
-FINISHER_WEBUI_DIRS lists checkouts, separated as in PATH. Nothing of them is imported.
+FINISHER_WEBUI_DIRS lists checkouts, separated as in PATH. Nothing of them is imported. A host is told by its features
+and named by a letter: A AUTOMATIC1111, F Forge, R reForge, C Forge Classic, N Forge Neo. Where one of them differs, the
+tables say so, and the difference is checked like everything else.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,19 @@ import pytest
 HOSTS = [Path(item) for item in os.environ.get("FINISHER_WEBUI_DIRS", "").split(os.pathsep) if item]
 NONE = pytest.param(None, marks=pytest.mark.skip(reason="FINISHER_WEBUI_DIRS is not set: no host sources to read"))
 
+pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence")
 each_host = pytest.mark.parametrize("host", HOSTS or [NONE], ids=lambda host: host.name if host else "no host")
+
+# What is not there, by the letters of the hosts that lack it.
+LACKING = {
+    ("upscaler.py", "local_data_path"): "N",  # `data_path` is the local one there
+    ("processing.py", "scheduler"): "C",  # part of the sampler's name there
+    ("processing.py", "distilled_cfg_scale"): "ARC",
+    ("options", "forge_additional_modules"): "ARC",
+    ("modules_forge/main_entry.py", "module_list"): "ARC",
+    ("modules_forge/main_entry.py", "refresh_model_loading_parameters"): "ARC",
+    ("infotext_utils.py", "generation_parameters_copypaste"): "C",  # the old name of the module
+}
 
 # (file, function or Class.method, arguments that must be there in this order)
 FUNCTIONS = [
@@ -29,6 +44,15 @@ FUNCTIONS = [
         "StableDiffusionProcessing.inpainting_image_conditioning",
         ["self", "source_image", "latent_image", "image_mask"],
     ),
+    ("processing.py", "StableDiffusionProcessing.parse_extra_network_prompts", ["self"]),
+    ("processing.py", "StableDiffusionProcessing.save_samples", ["self"]),
+    ("processing.py", "create_infotext", ["p", "all_prompts", "all_seeds", "all_subseeds"]),
+    ("processing.py", "StableDiffusionProcessingTxt2Img.init", ["self", "all_prompts", "all_seeds", "all_subseeds"]),
+    (
+        "processing.py",
+        "StableDiffusionProcessingTxt2Img.sample",
+        ["self", "conditioning", "unconditional_conditioning", "seeds", "subseeds", "subseed_strength", "prompts"],
+    ),
     ("processing.py", "StableDiffusionProcessingImg2Img.init", ["self", "all_prompts", "all_seeds", "all_subseeds"]),
     (
         "processing.py",
@@ -37,11 +61,18 @@ FUNCTIONS = [
     ),
     ("scripts.py", "ScriptRunner.__init__", ["self"]),
     ("scripts.py", "ScriptRunner.postprocess_batch", ["self", "p", "images"]),
+    ("scripts.py", "ScriptRunner.postprocess_batch_list", ["self", "p", "pp"]),
+    ("scripts.py", "PostprocessBatchListArgs.__init__", ["self", "images"]),
     ("scripts.py", "Script.elem_id", ["self", "item_id"]),
     ("scripts.py", "Script.before_process", ["self", "p"]),
     ("scripts.py", "Script.process", ["self", "p"]),
+    ("scripts.py", "Script.postprocess_batch_list", ["self", "p", "pp"]),
+    ("scripts.py", "Script.postprocess_image", ["self", "p", "pp"]),
     ("scripts.py", "Script.postprocess_image_after_composite", ["self", "p", "pp"]),
     ("scripts.py", "Script.postprocess", ["self", "p", "processed"]),
+    ("script_callbacks.py", "on_ui_settings", ["callback"]),
+    ("script_callbacks.py", "on_app_started", ["callback"]),
+    ("script_callbacks.py", "remove_callbacks_for_function", ["callback_func"]),
     ("script_callbacks.py", "on_cfg_denoiser", ["callback"]),
     ("script_callbacks.py", "on_cfg_after_cfg", ["callback"]),
     ("sd_samplers.py", "find_sampler_config", ["name"]),
@@ -52,6 +83,28 @@ FUNCTIONS = [
     ("sd_models.py", "reload_model_weights", []),
     ("devices.py", "torch_gc", []),
     ("upscaler.py", "Upscaler.do_upscale", ["self", "img", "selected_model"]),
+    ("images.py", "resize_image", ["resize_mode", "im", "width", "height"]),
+    ("images.py", "save_image", ["image", "path", "basename", "seed", "prompt", "extension", "info"]),
+    ("images.py", "flatten", ["img", "bgcolor"]),
+    ("images.py", "read_info_from_image", ["image"]),
+    ("infotext_utils.py", "parse_generation_parameters", ["x"]),
+    ("options.py", "OptionInfo.__init__", ["self", "default", "label", "component", "component_args"]),
+    ("options.py", "OptionInfo.info", ["self", "info"]),
+    ("options.py", "Options.add_option", ["self", "key", "info"]),
+    ("styles.py", "StyleDatabase.apply_styles_to_prompt", ["self", "prompt", "styles"]),
+    ("styles.py", "StyleDatabase.apply_negative_styles_to_prompt", ["self", "prompt", "styles"]),
+    ("shared_state.py", "State.begin", ["self", "job"]),
+    ("shared_state.py", "State.end", ["self"]),
+    ("shared_total_tqdm.py", "TotalTQDM.clear", ["self"]),
+    ("txt2img.py", "txt2img_upscale", ["id_task", "request", "gallery", "gallery_index", "generation_info"]),
+    ("modules_forge/main_entry.py", "refresh_model_loading_parameters", []),
+]
+
+# Arguments that are given by name.
+KEYWORDS = [
+    ("images.py", "save_image", {"seed", "prompt", "extension", "info", "p", "suffix"}),
+    ("processing.py", "create_infotext", {"index", "all_negative_prompts"}),
+    ("options.py", "OptionInfo.__init__", {"section", "infotext", "restrict_api", "category_id"}),
 ]
 
 # Fields of the processing classes that a nested call sets through the constructor.
@@ -60,12 +113,53 @@ FIELDS = {
         "prompt", "negative_prompt", "styles", "seed", "subseed", "subseed_strength", "sampler_name", "batch_size",
         "n_iter", "steps", "cfg_scale", "width", "height", "restore_faces", "tiling", "do_not_save_samples",
         "do_not_save_grid", "extra_generation_params", "override_settings", "disable_extra_networks",
-        "do_not_reload_embeddings",
+        "do_not_reload_embeddings", "scheduler", "eta", "s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond",
+        "distilled_cfg_scale", "outpath_samples", "outpath_grids",
     ],
     "StableDiffusionProcessingImg2Img": [
-        "init_images", "resize_mode", "denoising_strength", "initial_noise_multiplier",
+        "init_images", "resize_mode", "denoising_strength", "initial_noise_multiplier", "mask", "mask_blur",
+        "inpaint_full_res", "inpainting_mask_invert",
     ],
 }  # fmt: skip
+
+# Fields that the host fills itself, read or replaced from the hooks.
+ATTRIBUTES = {
+    "StableDiffusionProcessing": [
+        "prompts", "negative_prompts", "seeds", "subseeds", "all_prompts", "all_negative_prompts", "all_seeds",
+        "iteration", "paste_to", "color_corrections", "rng", "sampler", "is_api",
+    ],
+    "StableDiffusionProcessingImg2Img": ["image_mask", "mask_for_overlay", "init_latent", "image_conditioning"],
+}  # fmt: skip
+
+# Settings that are read or overridden.
+SETTINGS = [
+    "CLIP_stop_at_last_layers", "sd_model_checkpoint", "sd_vae", "forge_additional_modules", "multiple_tqdm",
+    "save_init_img", "samples_format", "return_mask_composite", "save_mask_composite", "img2img_background_color",
+    "img2img_fix_steps", "token_merging_ratio", "s_noise", "outdir_samples", "outdir_img2img_samples", "outdir_grids",
+    "outdir_img2img_grids",
+]  # fmt: skip
+
+# (file, id of a component of the page), {} where the tab or the part of the page stands
+IDS = [
+    ("ui_common.py", "{}_results"),
+    ("ui_common.py", "{}_gallery_container"),
+    ("ui_common.py", "{}_gallery"),
+    ("ui_common.py", "image_buttons_{}"),
+    ("ui_common.py", "{}_send_to_img2img"),
+    ("ui_common.py", "{}_send_to_inpaint"),
+    ("ui_common.py", "{}_send_to_extras"),
+    ("ui_common.py", "{}_upscale"),
+    ("ui_common.py", "html_info_{}"),
+    ("ui_common.py", "generation_info_{}"),
+    ("ui_common.py", "{}_generation_info_button"),
+    ("ui_toprow.py", "{}_prompt"),
+    ("ui_toprow.py", "{}_neg_prompt"),
+    ("ui_toprow.py", "{}_tools"),
+    ("ui_toprow.py", "{}_generate"),
+    ("ui_toprow.py", "{}_interrupt"),
+    ("ui_toprow.py", "{}_skip"),
+    ("ui_toprow.py", "paste"),
+]
 
 # (file, text that must occur in the source of the function) in any spelling that `ast.unparse` gives.
 PIECES = [
@@ -87,16 +181,54 @@ PIECES = [
     ("processing.py", "process_images_inner", "'params.txt'"),
     ("processing.py", "process_images", "override_settings"),
     ("shared_state.py", "State.nextjob", "self.job_no += 1"),
-]
+    # Finish only: replaced on the object, and the pictures come back unchanged.
+    ("processing.py", "process_images", "process_images_inner(p)"),
+    ("processing.py", "process_images_inner", "samples_ddim = p.sample(conditioning=p.c,"),
+    ("processing.py", "process_images_inner", "torch.clamp((x_samples_ddim + 1.0) / 2.0, min=0.0, max=1.0)"),
+    ("processing.py", "process_images_inner", "255.0 * np.moveaxis(x_sample.cpu().numpy(), 0, 2)"),
+    ("processing.py", "process_images_inner", "x_sample.astype(np.uint8)"),
+    # The pictures of a batch together, and what they were made with.
+    ("processing.py", "process_images_inner", "scripts.PostprocessBatchListArgs(list(x_samples_ddim))"),
+    ("processing.py", "process_images_inner", "p.scripts.postprocess_batch_list(p, batch_params, batch_number=n)"),
+    ("processing.py", "process_images_inner", "x_samples_ddim = batch_params.images"),
+    ("processing.py", "process_images_inner", "p.prompts = p.all_prompts[n * p.batch_size:(n + 1) * p.batch_size]"),
+    ("processing.py", "process_images_inner", "p.iteration = n"),
+    ("processing.py", "StableDiffusionProcessing.parse_extra_network_prompts",
+     "self.prompts, self.extra_network_data = extra_networks.parse_prompts(self.prompts)"),
+    ("scripts.py", "PostprocessBatchListArgs.__init__", "self.images = images"),
+    ("scripts.py", "PostprocessImageArgs.__init__", "self.image = image"),
+    # Inpainting: what the host makes of the mask that it is given.
+    ("processing.py", "StableDiffusionProcessingImg2Img.__post_init__", "self.image_mask = self.mask"),
+    ("processing.py", "StableDiffusionProcessingImg2Img.init", "image_mask = self.image_mask"),
+    ("processing.py", "StableDiffusionProcessingImg2Img.init", "if self.inpainting_mask_invert"),
+    ("processing.py", "StableDiffusionProcessingImg2Img.init", "if self.inpaint_full_res"),
+    ("processing.py", "StableDiffusionProcessingImg2Img.init", "self.mask_for_overlay = "),
+    ("processing.py", "StableDiffusionProcessingImg2Img.init",
+     "images.flatten(img, opts.img2img_background_color)"),
+    ("processing.py", "StableDiffusionProcessingImg2Img.init", "images.resize_image(self.resize_mode, image,"),
+    ("processing.py", "process_images_inner", "getattr(p, 'mask_for_overlay', None)"),
+    ("processing.py", "process_images_inner", "opts.return_mask_composite or opts.save_mask_composite"),
+    # The batch tab: one object for all files.
+    ("img2img.py", "process_batch", "p.init_images = [img] * p.batch_size"),
+    ("img2img.py", "process_batch", "p.image_mask = mask_image"),
+    ("img2img.py", "process_batch", "process_images(p)"),
+    ("img2img.py", "process_batch", "state.job = "),
+]  # fmt: skip
 
 ORDER = [
     "p.scripts.process(p)",
     "p.init(p.all_prompts, p.all_seeds, p.all_subseeds)",
     "state.skipped = False",
+    "p.parse_extra_network_prompts()",
     "p.sample(",
+    "'already_decoded'",
     "state.nextjob()",
     "p.scripts.postprocess_batch(",
+    "p.scripts.postprocess_batch_list(",
+    "p.scripts.postprocess_image(",
+    "apply_overlay(image, p.paste_to, overlay_image)",
     "p.scripts.postprocess_image_after_composite(",
+    "images.save_image(image, p.outpath_samples,",
     "infotexts.append(",
     "p.scripts.postprocess(p, res)",
 ]
@@ -104,7 +236,30 @@ ORDER = [
 
 @functools.cache
 def tree(host: Path, file: str) -> ast.Module:
-    return ast.parse((host / "modules" / file).read_text(encoding="utf-8"))
+    path = host / file if "/" in file else host / "modules" / file
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def letter(host: Path) -> str:
+    """Which host this is, by what the program itself tells hosts apart with."""
+    if not (host / "modules_forge").is_dir():
+        return "A"
+    if "is_wan" in (host / "modules" / "processing.py").read_text(encoding="utf-8"):
+        return "N"
+    if (host / "modules_forge" / "main_entry.py").is_file():
+        return "F"
+    return "R" if (host / "modules" / "sd_schedulers.py").is_file() else "C"
+
+
+def lacks(host: Path, file: str, name: str) -> bool:
+    return letter(host) in LACKING.get((file, name), "")
+
+
+def check_presence(host: Path, file: str, wanted: Iterable[str], found: set[str]) -> None:
+    """Everything is there but what the table says is not."""
+    for name in wanted:
+        assert (name in found) is not lacks(host, file, name), f"{letter(host)}, {file}: {name}"
 
 
 def classes(host: Path, file: str) -> dict[str, ast.ClassDef]:
@@ -118,6 +273,28 @@ def function(host: Path, file: str, name: str) -> ast.FunctionDef:
     found = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == method]
     assert found, f"modules/{file} has no {name}"
     return found[-1]
+
+
+def arguments_of(spec: ast.arguments) -> list[str]:
+    return [item.arg for item in (*spec.posonlyargs, *spec.args)]
+
+
+def fields_of(host: Path, owner: str, own: bool) -> set[str]:
+    """The dataclass fields of a processing class, those that its constructor takes or those that it fills itself."""
+    found = set()
+    for node in classes(host, "processing.py")[owner].body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            value = ast.unparse(node.value) if node.value is not None else ""
+            if ("init=False" in value) is own:
+                found.add(node.target.id)
+    return found
+
+
+def template(node: ast.expr) -> str:
+    """A text with {} for what is filled in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(item.value) if isinstance(item, ast.Constant) else "{}" for item in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
 def assigned(host: Path, file: str) -> set[str]:
@@ -135,22 +312,128 @@ def assigned(host: Path, file: str) -> set[str]:
     ("file", "name", "arguments"), FUNCTIONS, ids=lambda item: item if isinstance(item, str) else ""
 )
 def test_a_function_has_the_arguments(host: Path, file: str, name: str, arguments: list[str]) -> None:
+    if lacks(host, file, name):
+        assert not (host / file).is_file() or name not in assigned(host, file)
+        return
     spec = function(host, file, name).args
-    names = [item.arg for item in (*spec.posonlyargs, *spec.args)]
+    names = arguments_of(spec)
     assert names[: len(arguments)] == arguments
     required = len(names) - len(spec.defaults)
     assert required <= max(len(arguments), 2), f"{name} asks for more: {names}"
 
 
 @each_host
+@pytest.mark.parametrize(("file", "name", "keywords"), KEYWORDS, ids=lambda item: item if isinstance(item, str) else "")
+def test_a_function_takes_them_by_name(host: Path, file: str, name: str, keywords: set[str]) -> None:
+    spec = function(host, file, name).args
+    assert keywords <= {*arguments_of(spec), *(item.arg for item in spec.kwonlyargs)}
+
+
+@each_host
 @pytest.mark.parametrize("owner", FIELDS)
 def test_the_processing_classes_have_the_fields(host: Path, owner: str) -> None:
-    fields = {
-        node.target.id
-        for node in classes(host, "processing.py")[owner].body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    check_presence(host, "processing.py", FIELDS[owner], fields_of(host, owner, own=False))
+
+
+@each_host
+@pytest.mark.parametrize("owner", ATTRIBUTES)
+def test_the_processing_classes_keep_the_attributes(host: Path, owner: str) -> None:
+    check_presence(host, "processing.py", ATTRIBUTES[owner], fields_of(host, owner, own=True))
+
+
+@each_host
+def test_an_attribute_of_the_object_replaces_its_method(host: Path) -> None:
+    for name, node in classes(host, "processing.py").items():
+        if name.startswith("StableDiffusionProcessing"):
+            assert "slots" not in "".join(map(ast.unparse, node.decorator_list))
+            assert "__slots__" not in ast.unparse(node)
+
+
+@each_host
+def test_decoded_samples_are_not_decoded_again(host: Path) -> None:
+    decoded = classes(host, "processing.py")["DecodedSamples"]
+    assert [ast.unparse(item) for item in decoded.bases] == ["list"]
+    assert "already_decoded = True" in ast.unparse(decoded)
+    (choice,) = (
+        node
+        for node in ast.walk(function(host, "processing.py", "process_images_inner"))
+        if isinstance(node, ast.If) and "'already_decoded'" in ast.unparse(node.test)
+    )
+    assert ast.unparse(choice.test) == "getattr(samples_ddim, 'already_decoded', False)"
+    assert [ast.unparse(node) for node in choice.body] == ["x_samples_ddim = samples_ddim"]
+    assert "decode_latent_batch(" in "".join(map(ast.unparse, choice.orelse))
+
+
+@each_host
+def test_the_batch_tab_makes_no_object_of_its_own(host: Path) -> None:
+    batch = function(host, "img2img.py", "process_batch")
+    assert batch.args.args[0].arg == "p"
+    assert "StableDiffusionProcessing" not in ast.unparse(batch)
+    (loop,) = (node for node in batch.body if isinstance(node, ast.For))
+    assert "process_images(p)" in ast.unparse(loop)
+
+
+@each_host
+def test_the_upscale_button_is_told_by_its_marks(host: Path) -> None:
+    """The button that upscales one picture of the gallery. Its generation runs on the main thread, but not on A."""
+    name = "txt2img_upscale" if letter(host) == "A" else "txt2img_upscale_function"
+    text = ast.unparse(function(host, "txt2img.py", name))
+    assert "p.txt2img_upscale = True" in text
+    assert "p.firstpass_image = " in text
+    assert "p.batch_size = 1" in text
+    caller = ast.unparse(function(host, "txt2img.py", "txt2img_upscale"))
+    assert ("run_and_wait_result(" in caller) is (letter(host) != "A")
+
+
+@each_host
+def test_the_settings_are_there(host: Path) -> None:
+    found: set[str] = set()
+    for file in ("shared_options.py", "modules_forge/shared_options.py"):
+        if "/" in file and not (host / file).is_file():
+            continue
+        for node in ast.walk(tree(host, file)):
+            if isinstance(node, ast.Dict):
+                found |= {str(item.value) for item in node.keys if isinstance(item, ast.Constant)}
+    check_presence(host, "options", SETTINGS, found)
+
+
+@each_host
+def test_the_page_has_the_ids(host: Path) -> None:
+    for file in {file for file, _ in IDS}:
+        found = {
+            template(item.value)
+            for node in ast.walk(tree(host, file))
+            if isinstance(node, ast.Call)
+            for item in node.keywords
+            if item.arg == "elem_id"
+        }
+        assert {name for where, name in IDS if where == file} <= found
+    # What stands in the gaps.
+    page = ast.unparse(tree(host, "ui.py"))
+    for tab in ("txt2img", "img2img"):
+        assert f"create_output_panel('{tab}'," in page
+    assert "id_part = 'img2img' if is_img2img else 'txt2img'" in ast.unparse(
+        function(host, "ui_toprow.py", "Toprow.__init__")
+    )
+
+
+@each_host
+def test_the_infotext_parser_has_its_old_name_too(host: Path) -> None:
+    old = "generation_parameters_copypaste"
+    there = f"sys.modules['modules.{old}'] = sys.modules[__name__]" in ast.unparse(tree(host, "infotext_utils.py"))
+    check_presence(host, "infotext_utils.py", [old], {old} if there else set())
+
+
+@each_host
+def test_the_command_line_says_whether_the_api_is_on_and_its_password(host: Path) -> None:
+    flags = {
+        node.args[0].value
+        for node in ast.walk(tree(host, "cmd_args.py"))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "parser.add_argument"
+        if isinstance(node.args[0], ast.Constant)
     }
-    assert set(FIELDS[owner]) <= fields
+    assert {"--api", "--api-auth", "--nowebui"} <= flags
+    assert "shared.cmd_opts.api_auth.split(',')" in ast.unparse(tree(host, "modules/api/api.py"))
 
 
 @each_host
@@ -165,6 +448,9 @@ def test_the_hooks_come_in_the_order_that_is_relied_on(host: Path) -> None:
     places = [text.find(piece) for piece in ORDER]
     assert -1 not in places, ORDER[places.index(-1)]
     assert places == sorted(places)
+    # The prompts are whole again, with their extra networks, before the list hook.
+    whole = text.rfind("p.prompts = p.all_prompts[")
+    assert text.find("p.scripts.postprocess_batch(") < whole < text.find("p.scripts.postprocess_batch_list(")
 
 
 @each_host
@@ -174,7 +460,10 @@ def test_the_hooks_come_in_the_order_that_is_relied_on(host: Path) -> None:
         ("shared_state.py", ["skipped", "interrupted", "stopping_generation", "job", "job_no", "job_count", "textinfo",
                              "sampling_step", "sampling_steps"]),
         ("sd_models.py", ["checkpoint_aliases", "checkpoints_list", "name_for_extra", "filename", "sha256"]),
-        ("shared.py", ["sd_upscalers", "opts", "state", "sd_model"]),
+        ("shared.py", ["sd_upscalers", "opts", "state", "sd_model", "cmd_opts", "OptionInfo", "prompt_styles",
+                       "total_tqdm"]),
+        ("call_queue.py", ["queue_lock"]),
+        ("modules_forge/main_entry.py", ["module_list"]),
         ("sd_vae.py", ["vae_dict"]),
         ("sd_samplers.py", ["samplers_for_img2img"]),
         ("upscaler.py", ["data_path", "local_data_path", "scale", "scaler"]),
@@ -188,7 +477,8 @@ def test_the_hooks_come_in_the_order_that_is_relied_on(host: Path) -> None:
     ids=lambda item: item if isinstance(item, str) else "",
 )  # fmt: skip
 def test_the_names_are_there(host: Path, file: str, names: list[str]) -> None:
-    assert set(names) <= assigned(host, file)
+    there = "/" not in file or (host / file).is_file()
+    check_presence(host, file, names, assigned(host, file) if there else set())
 
 
 @each_host
@@ -207,10 +497,20 @@ def test_the_callbacks_see_the_prediction_and_may_change_it(host: Path) -> None:
 
 
 def test_our_hooks_take_no_lock_of_the_host() -> None:
-    """The queue's lock is held while hooks run, so nothing of ours may take it."""
+    """The queue's lock is held while hooks run, so nothing that a hook may call may take it. Routes of ours do."""
     own = Path(__file__).resolve().parents[2] / "lib_finisher" / "hosts" / "webui"
-    for file in own.glob("*.py"):
-        text = file.read_text(encoding="utf-8")
-        assert "queue_lock" not in text
-        assert "run_and_wait_result" not in text
-        assert "state.begin" not in text
+    reached, waiting = set(), ["hooks"]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or not (own / f"{name}.py").is_file():
+            continue
+        reached.add(name)
+        text = (own / f"{name}.py").read_text(encoding="utf-8")
+        for word in ("queue_lock", "wrap_gradio_gpu_call", "run_and_wait_result", "state.begin", "state.end"):
+            assert word not in text, name
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.module == "lib_finisher.hosts.webui":
+                waiting += [item.name for item in node.names]
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lib_finisher.hosts.webui."):
+                waiting.append(str(node.module).rpartition(".")[2])
+    assert {"hooks", "host", "nested", "guard"} <= reached

@@ -26,6 +26,8 @@ DRAFT = {
     "height": 256,
     "sampler_name": "Euler a",
     "scheduler": "Automatic",
+    # Without it Forge answers every request that brings an infotext with 500.
+    "styles": [],
 }
 
 
@@ -73,11 +75,14 @@ class Webui:
         return self._generate("img2img", arguments, {"init_images": [encoded(picture)], **changes})
 
     def press(self, elem_id: str) -> None:
-        """Click a button of the page that takes no input (gradio 3)."""
+        """Click a button of the page that takes no input."""
         page = self.get("/config")
         button = next(item["id"] for item in page["components"] if item["props"].get("elem_id") == elem_id)
         number = next(
-            index for index, item in enumerate(page["dependencies"]) if button in item["targets"] and item["backend_fn"]
+            index
+            for index, item in enumerate(page["dependencies"])
+            # Gradio 4 names the event too.
+            if (button in item["targets"] or [button, "click"] in item["targets"]) and item["backend_fn"]
         )
         self.post("/run/predict", {"fn_index": number, "data": [], "session_hash": "smoke"})
 

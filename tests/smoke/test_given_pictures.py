@@ -46,6 +46,14 @@ def test_a_picture_arrives_bit_for_bit_at_its_own_size(webui: Webui, levels: np.
     assert done.seconds < 3
 
 
+def test_transparency_that_only_hides_something_changes_nothing(webui: Webui, levels: np.ndarray) -> None:
+    """Forge keeps the infotext in the last bit of the transparency, where it was told to."""
+    alpha = np.random.default_rng(1).integers(254, 256, levels.shape[:2], dtype=np.uint8)
+    done = webui.img2img(np.dstack([levels, alpha]), recipe(**NOTHING))
+    webui.txt2img()
+    assert np.array_equal(done.picture, levels)
+
+
 def test_a_wrong_recipe_leaves_the_given_picture(webui: Webui, levels: np.ndarray) -> None:
     for wrong in ({"base": {"finish_only": True}, "refin": {}}, {"base": {"finish_only": True, "mask": "no"}}):
         done = webui.img2img(levels, recipe(**wrong))

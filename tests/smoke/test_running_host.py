@@ -261,9 +261,13 @@ def test_the_hosts_hires_fix_is_part_of_the_base(webui: Webui) -> None:
     data = recipe(
         **off("refine", "detail", "texture", "grade"), upscale={"passes": [{"factor": 1.5, "method": "upscaler only"}]}
     )
-    done = webui.txt2img(data, enable_hr=True, hr_scale=1.5, hr_upscaler="Latent", denoising_strength=0.5)
+    # Forge raises without the modules' choice; the others do not know it.
+    hires = {"enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Latent", "hr_additional_modules": ["Use same choices"]}
+    done = webui.txt2img(data, **hires, denoising_strength=0.5)
     webui.txt2img()
     assert done.size == (576, 576)
+    told = "hires fix is part of the base: 256 x 256 became 384 x 384 by it, and the stages made that 576 x 576"
+    assert told in done.told["Finisher notes"]
 
 
 def test_a_request_with_its_own_checkpoint(webui: Webui, draft: Result) -> None:
@@ -290,7 +294,7 @@ def test_the_infotext_brings_the_finishing_back(webui: Webui) -> None:
 
 def test_an_error_inside_the_host_leaves_the_picture(webui: Webui, draft: Result) -> None:
     """This sampler fails on a single step: an exception out of the nested call's own sampling."""
-    broken = {"sampler": "DPM++ 2M SDE", "steps": 8, "denoising_strength": 0.02}
+    broken = {"sampler": "DPM fast", "steps": 8, "denoising_strength": 0.02}
     done = webui.txt2img(recipe(**REFINE_ONLY, refine=broken))
     assert "refine failed" in done.told["Finisher error"]
     assert np.array_equal(done.picture, draft.picture)

@@ -41,7 +41,7 @@ def begin(p: Any, settings: BaseSettings) -> None:
     """
     setattr(p, _KEPT, {name: getattr(p, name) for name in _FIELDS if hasattr(p, name)})
     first = p.init_images[0]
-    pictures = [np.asarray(images.flatten(item, shared.opts.img2img_background_color)) for item in p.init_images]
+    pictures = [np.asarray(_opaque(item)) for item in p.init_images]
     if len(pictures) == 1:
         pictures = pictures * p.batch_size
     p.batch_size = len(pictures)
@@ -67,6 +67,13 @@ def own_sizes(p: Any, samples: list[torch.Tensor]) -> list[torch.Tensor]:
     if len(pictures) != len(samples):
         return samples
     return [item[:, : own.shape[0], : own.shape[1]] for item, own in zip(samples, pictures)]
+
+
+def _opaque(picture: Any) -> Any:
+    """Without transparency. Forge hides its infotext in the last bit of it, which is not to be mixed into the colours."""
+    if picture.mode == "RGBA" and picture.getextrema()[-1][0] >= 254:
+        return picture.convert("RGB")
+    return images.flatten(picture, shared.opts.img2img_background_color)
 
 
 def _init(p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None:
