@@ -70,7 +70,7 @@ def own_sizes(p: Any, samples: list[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def _opaque(picture: Any) -> Any:
-    """Without transparency. Forge hides its infotext in the last bit of it, which is not to be mixed into the colours."""
+    """Without transparency. Forge hides its infotext in the last bit of it, not to be mixed into the colours."""
     if picture.mode == "RGBA" and picture.getextrema()[-1][0] >= 254:
         return picture.convert("RGB")
     return images.flatten(picture, shared.opts.img2img_background_color)
