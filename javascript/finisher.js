@@ -46,6 +46,7 @@
       const field = this.textarea();
       if (!field) return;
       this.text = JSON.stringify(this.recipe);
+      this.broken = false;
       field.value = this.text;
       field.dispatchEvent(new Event("input", { bubbles: true }));
     }
@@ -99,7 +100,8 @@
           settings.passes = this.passes(stage).map((one) => ({ ...one }));
           target = settings.passes[this.chosenPass(stage)];
         }
-        if (value === control.default) delete target[control.name];
+        // Where the default varies with the checkpoint's family, a chosen value stays chosen.
+        if (value === control.default && !control.varies) delete target[control.name];
         else target[control.name] = value;
         const alone = ofPass && JSON.stringify(settings.passes) === JSON.stringify(stage.passes.default);
         if (alone) delete settings.passes;
@@ -198,10 +200,14 @@
       const values = this.values(stage, ofPass);
       const value = values[control.name] === undefined ? control.default : values[control.name];
       const changed = values[control.name] !== undefined && values[control.name] !== control.default;
-      const save = (next) => this.set(stage, ofPass, control, next);
       const label = element("label", { for: id, title: control.help }, control.label);
       const shell = element("div", { class: changed ? "finisher-field finisher-changed" : "finisher-field" }, label);
       const disabled = !live || Boolean(control.missing);
+      // What is being typed in is never drawn anew: the focus and the next click would be lost.
+      const save = (next) => {
+        this.set(stage, ofPass, control, next);
+        shell.classList.toggle("finisher-changed", next !== control.default);
+      };
       if (control.kind === "switch") {
         shell.append(element("input", { id, type: "checkbox", checked: Boolean(value), disabled,
           onchange: (event) => { save(event.target.checked); this.draw(); } }));
@@ -211,7 +217,7 @@
       } else if (control.kind === "text") {
         const offered = control.choices ? `${id}-list` : undefined;
         const field = element("input", { id, type: "text", list: offered, disabled, placeholder: "as the base",
-          onchange: (event) => { save(event.target.value); this.draw(); } });
+          oninput: (event) => save(event.target.value) });
         field.value = String(value);
         shell.append(field);
         if (offered) {
@@ -230,13 +236,19 @@
       const slider = element("input", { type: "range", ...limits, disabled, tabindex: "-1", "aria-hidden": "true" });
       const box = element("input", { id, type: "number", ...limits, disabled });
       slider.value = box.value = String(value);
-      slider.addEventListener("input", () => { box.value = slider.value; });
-      slider.addEventListener("change", () => { save(Number(slider.value)); this.draw(); });
+      const whole = (typed) => (control.kind === "integer" ? Math.round(typed) : typed);
+      slider.addEventListener("input", () => { box.value = slider.value; save(whole(Number(slider.value))); });
+      box.addEventListener("input", () => {
+        const typed = Number(box.value);
+        if (box.value === "" || !(typed >= control.minimum && typed <= control.maximum)) return;
+        slider.value = box.value;
+        save(whole(typed));
+      });
       box.addEventListener("change", () => {
         const typed = Number(box.value);
-        const inside = Math.min(control.maximum, Math.max(control.minimum, Number.isFinite(typed) && box.value !== "" ? typed : control.default));
-        save(control.kind === "integer" ? Math.round(inside) : inside);
-        this.draw();
+        const inside = whole(Math.min(control.maximum, Math.max(control.minimum, Number.isFinite(typed) && box.value !== "" ? typed : control.default)));
+        slider.value = box.value = String(inside);
+        save(inside);
       });
       return [slider, box];
     }

@@ -5,11 +5,11 @@
   const root = () => (typeof gradioApp === "function" ? gradioApp() : document);
   const find = (selector) => root().querySelector(selector);
   const TABS = ["txt2img", "img2img"];
-  const PATIENCE = 10000;
+  const PATIENCE = 10000, SHORT = 2000;
 
-  function until(ready) {
+  function until(ready, patience = PATIENCE) {
     return new Promise((resolve) => {
-      const end = Date.now() + PATIENCE;
+      const end = Date.now() + patience;
       const look = () => (ready() || Date.now() > end ? resolve() : setTimeout(look, 50));
       look();
     });
@@ -56,7 +56,8 @@
     const host = find(`#${tab}_send_to_img2img`), text = infotext(tab), before = source("#img2img_image img");
     if (!host) return;
     host.click();
-    await until(() => source("#img2img_image img") !== before);
+    // The same picture once more brings no change to wait for.
+    await until(() => source("#img2img_image img") !== before, before ? SHORT : PATIENCE);
     await pause(300);
     await takeOver(text);
     window.finisher.set("img2img", "base", "finish_only", true);

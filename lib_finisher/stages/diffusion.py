@@ -15,7 +15,7 @@ from lib_finisher.stages.stage import Base, Estimate, calls_for
 MOST_STEPS = 150
 PROMPT = "[PROMPT]"
 
-_EXTRA_NETWORK = re.compile(r"<\w+:[^>]+>")
+EXTRA_NETWORK = re.compile(r"<\w+:[^>]+>")
 
 # Rectified-flow families sample on a shifted schedule: the same strength begins at a higher noise level there.
 FLOW_FAMILIES = ("sd3", "flux", "flux2", "chroma", "lumina2", "z_image", "qwen_image", "qwen_image_21", "krea2")
@@ -106,8 +106,8 @@ def prompts_of(settings: Diffusion, base: Base) -> tuple[str, str]:
     """
     prompt = _filled(settings.prompt, base.prompt, base.style if settings.carry else "")
     negative = _filled(settings.negative_prompt, base.negative_prompt, base.negative_style if settings.carry else "")
-    if settings.carry and not _EXTRA_NETWORK.search(prompt):
-        prompt = " ".join([prompt, *_EXTRA_NETWORK.findall(base.prompt)])
+    if settings.carry and not EXTRA_NETWORK.search(prompt):
+        prompt = " ".join([prompt, *EXTRA_NETWORK.findall(base.prompt)])
     return prompt, negative
 
 

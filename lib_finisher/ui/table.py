@@ -68,6 +68,8 @@ def _control(row: Control, offer: Offer, family: str) -> dict[str, Any]:
     }
     if row.kind in ("integer", "number"):
         told |= {"minimum": row.minimum, "maximum": row.maximum, "step": row.step}
+    if row.families:
+        told["varies"] = True
     if row.name in offer.missing:
         told["missing"] = True
     offered = list(row.choices) or list(offer.choices.get(row.name, ()))

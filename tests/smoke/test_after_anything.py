@@ -94,3 +94,21 @@ def test_an_exception_amid_a_run_leaves_the_other_pictures(webui: Webui, before:
     webui.txt2img()
     assert "a fault for a test" in done.told["Finisher error"]
     assert np.array_equal(done.pictures[-2], before.plain.picture)
+
+
+def test_extensions_that_hold_on_to_the_model_let_go_and_take_hold_again(webui: Webui, before: Before) -> None:
+    """What ControlNet adds on A1111 belongs to the base picture alone, and to that of every iteration."""
+    names = [name.lower() for name in webui.get("/sdapi/v1/scripts")["txt2img"]]
+    if "finisher model hook" not in names:
+        pytest.skip("the Forge family takes such changes back by itself")
+    larger = {"passes": [{"factor": 1.5, "method": "hires", "denoising_strength": 0.4}]}
+    stages = {**off("refine", "detail", "texture", "grade"), "upscale": larger}
+    both = webui.txt2img(recipe(**stages), prompt="hookedmodel", n_iter=2, seed=3)
+    alone = webui.txt2img(recipe(**stages), prompt="hookedmodel", seed=4)
+    unhooked = webui.txt2img(recipe(**stages), prompt="notheldmodel", seed=4)
+    plain = webui.txt2img()
+    assert "Finisher error" not in both.told
+    assert both.told["Finisher stages"] == "upscale"
+    assert np.array_equal(both.pictures[-1], alone.picture)
+    assert not np.array_equal(alone.picture, unhooked.picture)
+    assert np.array_equal(plain.picture, before.plain.picture)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -255,6 +257,29 @@ def test_the_hosts_mask_composite_is_not_spoilt(webui: Webui, draft: Result) -> 
     finally:
         webui.post("/sdapi/v1/options", {"return_mask_composite": False})
     assert [item.shape for item in composed.pictures] == [(256, 256, 3)] * 2
+
+
+def test_a_second_press_of_the_pages_button_interrupts(webui: Webui, draft: Result) -> None:
+    """The first one means: after this picture. The second may come in a later nested call."""
+    slow = {"passes": [{"factor": 2.0, "method": "tiled", "tile": 256, "steps": 20, "denoising_strength": 0.6}]}
+
+    def state() -> dict[str, Any]:
+        return dict(webui.get("/sdapi/v1/progress?skip_current_image=true")["state"])
+
+    def press_twice() -> None:
+        webui.press("txt2img_interrupt")
+        first = state()["job_no"]
+        # Into the sampling of the next call.
+        while (now := state())["job"] and (now["job_no"] == first or now["sampling_step"] < 2):
+            time.sleep(0.05)
+        webui.press("txt2img_interrupt")
+
+    done = webui.while_running(
+        "Finisher: Upscale", press_twice, lambda: webui.txt2img(recipe(**off("refine", "detail"), upscale=slow))
+    )
+    assert "interrupted in upscale" in done.told["Finisher error"]
+    assert np.array_equal(done.picture, draft.picture)
+    assert np.array_equal(webui.txt2img().picture, draft.picture)
 
 
 def test_the_hosts_hires_fix_is_part_of_the_base(webui: Webui) -> None:

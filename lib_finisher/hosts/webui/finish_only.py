@@ -12,13 +12,15 @@ import torch
 from modules import images, shared
 from modules.processing import DecodedSamples
 
+from lib_finisher.hosts.webui.infotext import told_by
 from lib_finisher.stages.base import BaseSettings
 
-_KEPT = "_finisher_kept"
-_ACTIVE = "_finisher_pictures"
+# What the object had before, methods of its own included; the pictures; the mask, hidden from the host meanwhile.
+_KEPT, _OWN, _ACTIVE, _MASK = "_finisher_kept", "_finisher_own", "_finisher_pictures", "_finisher_mask"
+_METHODS = ("init", "sample")
 _FIELDS = (
     "width", "height", "batch_size", "prompt", "negative_prompt", "seed", "steps", "cfg_scale", "sampler_name",
-    "scheduler",
+    "scheduler", "styles", "image_mask",
 )  # fmt: skip
 
 Bytes = npt.NDArray[np.uint8]
@@ -34,12 +36,18 @@ def active(p: Any) -> bool:
     return bool(getattr(p, _ACTIVE, None))
 
 
+def mask(p: Any) -> Any:
+    """The mask that the user drew for a picture whose sampling is left out, or None."""
+    return getattr(p, _MASK, None)
+
+
 def begin(p: Any, settings: BaseSettings) -> None:
     """Leave the sampling out, of this object and this generation alone. `end` undoes it.
 
     The host's later steps all run. Its size is the picture's own, so that the infotext is true.
     """
     setattr(p, _KEPT, {name: getattr(p, name) for name in _FIELDS if hasattr(p, name)})
+    setattr(p, _OWN, {name: p.__dict__[name] for name in _METHODS if name in p.__dict__})
     first = p.init_images[0]
     pictures = [np.asarray(_opaque(item)) for item in p.init_images]
     if len(pictures) == 1:
@@ -49,16 +57,25 @@ def begin(p: Any, settings: BaseSettings) -> None:
     if settings.own_infotext and isinstance(p.prompt, str) and not p.prompt.strip():
         _take_infotext(p, first)
     setattr(p, _ACTIVE, pictures)
+    # Others take it for an inpainting: Soft inpainting composes with what it kept of an earlier one.
+    setattr(p, _MASK, getattr(p, "image_mask", None))
+    p.image_mask = None
+    # Bound to the object, not to its pictures: ControlNet keeps the first file's method for the whole batch tab.
     p.init = functools.partial(_init, p)
-    p.sample = functools.partial(_sample, pictures)
+    p.sample = functools.partial(_sample, p)
 
 
 def end(p: Any) -> None:
     """Put back what `begin` changed: the batch tab takes the same object for every file."""
-    for name, value in (getattr(p, _KEPT, None) or {}).items():
+    kept = p.__dict__.pop(_KEPT, None)
+    if kept is None:
+        # Never begun: an own `sample` is another script's (img2img alternative test).
+        return
+    for name, value in kept.items():
         setattr(p, name, value)
-    for name in (_KEPT, _ACTIVE, "init", "sample"):
+    for name in (_ACTIVE, _MASK, *_METHODS):
         p.__dict__.pop(name, None)
+    p.__dict__.update(p.__dict__.pop(_OWN, {}))
 
 
 def own_sizes(p: Any, samples: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -81,7 +98,8 @@ def _init(p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None:
     p.mask_for_overlay = p.overlay_images = p.paste_to = p.color_corrections = None
 
 
-def _sample(pictures: Sequence[Bytes], **arguments: Any) -> DecodedSamples:
+def _sample(p: Any, **arguments: Any) -> DecodedSamples:
+    pictures: Sequence[Bytes] = getattr(p, _ACTIVE)
     height, width = (max(item.shape[axis] for item in pictures) for axis in (0, 1))
     decoded = DecodedSamples()
     for item in pictures:
@@ -93,26 +111,13 @@ def _sample(pictures: Sequence[Bytes], **arguments: Any) -> DecodedSamples:
 
 
 def _take_infotext(p: Any, picture: Any) -> None:
-    """Prompt, seed and sampling from the picture's own infotext, where it has one."""
+    """Prompt, styles, seed and sampling from the picture's own infotext, where it has one."""
     text, _ = images.read_info_from_image(picture)
-    told = _parsed(text) if text else {}
-    for key, name, kind in (
-        ("Prompt", "prompt", str), ("Negative prompt", "negative_prompt", str), ("Seed", "seed", int),
-        ("Steps", "steps", int), ("CFG scale", "cfg_scale", float), ("Sampler", "sampler_name", str),
-        ("Schedule type", "scheduler", str),
-    ):  # fmt: skip
-        if key not in told or not hasattr(p, name):
-            continue
-        try:
-            setattr(p, name, kind(told[key]))
-        except ValueError:
-            # A foreign infotext; what it does not say the tab says.
-            continue
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        from modules.infotext_utils import parse_generation_parameters
-    except ImportError:
-        from modules.generation_parameters_copypaste import parse_generation_parameters
-    return dict(parse_generation_parameters(text))
+    fields, styles = told_by(text or "")
+    for name, value in fields.items():
+        # The host calls the sampler otherwise.
+        attribute = {"sampler": "sampler_name"}.get(name, name)
+        if hasattr(p, attribute):
+            setattr(p, attribute, value)
+    if styles:
+        p.styles = [*(p.styles or []), *styles]

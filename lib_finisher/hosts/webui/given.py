@@ -7,28 +7,31 @@ from typing import Any
 import cv2
 import numpy as np
 from modules import shared
+from modules.processing import create_binary_mask
 from PIL import Image
 
 from lib_finisher.hosts.webui import finish_only
+from lib_finisher.hosts.webui.infotext import style_texts
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.stages.base import UNUSED
-from lib_finisher.stages.diffusion import PROMPT
 from lib_finisher.stages.stage import Base
+
+_ASSEMBLING = ("SD upscale", "Ultimate SD upscale", "Outpainting mk2", "Poor man's outpainting")
 
 
 def base_of(p: Any, index: int) -> Base:
     """What picture `index` of the batch was made with; the texts with styles and extra networks, as expanded."""
-    styles = getattr(p, "styles", None) or []
+    # ADetailer's "skip img2img" sets a single step of Euler, and keeps what was asked for.
+    own = getattr(p, "_ad_orig", None)
     return Base(
         prompt=p.prompts[index],
         negative_prompt=p.negative_prompts[index],
         seed=int(p.seeds[index]),
-        steps=int(p.steps),
+        steps=int(getattr(own, "steps", p.steps)),
         cfg_scale=float(p.cfg_scale),
-        sampler=p.sampler_name or "",
+        sampler=getattr(own, "sampler_name", p.sampler_name) or "",
         scheduler=getattr(p, "scheduler", None) or "",
-        style=shared.prompt_styles.apply_styles_to_prompt(PROMPT, styles) if styles else "",
-        negative_style=shared.prompt_styles.apply_negative_styles_to_prompt(PROMPT, styles) if styles else "",
+        **style_texts(list(getattr(p, "styles", None) or [])),
     )
 
 
@@ -37,11 +40,14 @@ def mask_of(p: Any, image: Image.Image, use: str) -> Mask | None:
 
     After an inpainting it is the one that the host pasted with; in finish only it is the drawn one, with its blur.
     """
-    if use == UNUSED or getattr(p, "image_mask", None) is None:
+    if use == UNUSED:
         return None
     if finish_only.active(p):
-        mask = _blurred(_drawn(p), p)
-    elif p.mask_for_overlay is not None:
+        drawn = finish_only.mask(p)
+        if drawn is None:
+            return None
+        mask = _blurred(_binary(drawn, p), p)
+    elif getattr(p, "image_mask", None) is not None and p.mask_for_overlay is not None:
         mask = p.mask_for_overlay.convert("L")
     else:
         return None
@@ -49,10 +55,13 @@ def mask_of(p: Any, image: Image.Image, use: str) -> Mask | None:
     return np.asarray(fitted, dtype=np.float32) / np.float32(255)
 
 
-def size_must_stay(p: Any) -> bool:
-    """Whether the host will put the mask and the picture together afterwards, which fails on another size."""
+def why_the_size_must_stay(p: Any) -> str:
+    """What will be done with the picture afterwards that fails on another size; "" where nothing is."""
     composes = shared.opts.return_mask_composite or shared.opts.save_mask_composite
-    return bool(composes) and getattr(p, "mask_for_overlay", None) is not None
+    if composes and getattr(p, "mask_for_overlay", None) is not None:
+        return "the host composes the inpaint mask with the result"
+    script = _chosen_script(p)
+    return f"the script {script} puts its pictures together" if script in _ASSEMBLING else ""
 
 
 def hires_note(p: Any, before: tuple[int, int], after: tuple[int, int]) -> str:
@@ -63,12 +72,16 @@ def hires_note(p: Any, before: tuple[int, int], after: tuple[int, int]) -> str:
     return f"hires fix is part of the base: {first} became {base} by it, and the stages made that {done}"
 
 
-def _drawn(p: Any) -> Image.Image:
-    """The mask as the page or a client gives it: white on black, or marked by its transparency."""
-    mask = p.image_mask
-    if mask.mode == "RGBA" and mask.getextrema()[-1] != (255, 255):
-        mask = mask.split()[-1]
-    mask = mask.convert("L").point(lambda level: 255 if level > 128 else 0)
+def _chosen_script(p: Any) -> str:
+    """The title of the script that the user chose in the list of scripts, "" for none."""
+    listed = getattr(p.scripts, "selectable_scripts", None) or []
+    number = p.script_args[0] if p.script_args and isinstance(p.script_args[0], int) else 0
+    return str(listed[number - 1].title()) if 0 < number <= len(listed) else ""
+
+
+def _binary(drawn: Any, p: Any) -> Image.Image:
+    """The mask as the host reads it: grey levels stay, transparency is rounded."""
+    mask = create_binary_mask(drawn, round=getattr(p, "mask_round", True)).convert("L")
     return mask.point(lambda level: 255 - level) if getattr(p, "inpainting_mask_invert", 0) else mask
 
 

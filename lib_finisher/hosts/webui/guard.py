@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,27 @@ _PASSING = ("job", "textinfo", "sampling_step", "sampling_steps")
 
 
 @contextmanager
-def undisturbed(options: Mapping[str, Any]) -> Iterator[None]:
+def undisturbed(options: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
     """Around one nested call with these overridden settings.
 
-    "Stop after the current picture" is held back meanwhile, so that the picture in hand is finished, and holds again
-    afterwards. Interrupt and Skip are left as they are.
+    "Stop after the current picture" is held back until the host's loop has looked at it, so that the picture in hand is
+    finished; then what this yields is to be called, and it holds again: a second press becomes Interrupt only where it
+    finds the first. Interrupt and Skip are left as they are.
     """
     state = shared.state
     passing = {name: getattr(state, name) for name in _PASSING}
     stopping, state.stopping_generation = state.stopping_generation, False
-    with _prompt_file(), _options(options), _generators():
+
+    def hold_again() -> None:
+        state.stopping_generation = state.stopping_generation or stopping
+
+    with _prompt_file(), _options(options), _generators(), _remarks():
         try:
-            yield
+            yield hold_again
         finally:
             for name, value in passing.items():
                 setattr(state, name, value)
-            state.stopping_generation = state.stopping_generation or stopping
+            hold_again()
 
 
 @contextmanager
@@ -61,6 +66,18 @@ def _options(options: Mapping[str, Any]) -> Iterator[None]:
             sd_vae.reload_vae_weights()
         if "forge_additional_modules" in unnamed:
             probe.reload_modules()
+
+
+@contextmanager
+def _remarks() -> Iterator[None]:
+    """What the model's parts had to say belongs to the outer picture's infotext."""
+    holders = [item for item in probe.remark_holders() if hasattr(item, "comments")]
+    before = [(item, item.comments, getattr(item, "extra_generation_params", {})) for item in holders]
+    try:
+        yield
+    finally:
+        for item, comments, parameters in before:
+            item.comments, item.extra_generation_params = comments, parameters
 
 
 @contextmanager

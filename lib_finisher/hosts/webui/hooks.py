@@ -17,10 +17,9 @@ from PIL import Image
 from lib_finisher.api.infotext import DONE
 from lib_finisher.controls import SettingsError, read
 from lib_finisher.detect.catalogue import Detectors
-from lib_finisher.detect.detection import DetectorError
 from lib_finisher.events import Meter
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import finish_only, given, probe, settings, telling
+from lib_finisher.hosts.webui import finish_only, given, others, probe, settings, telling
 from lib_finisher.hosts.webui.arguments import read_arguments
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.host import WebuiHost
@@ -31,6 +30,7 @@ from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
+from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Tools, Work
 from lib_finisher.store.results import ResultStore
 
@@ -43,11 +43,12 @@ _RESIZING = ("extend", "upscale")
 Bytes = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Run:
     """Finishing the pictures of one processing object.
 
-    `budget` is what was learned of the device's memory; `ahead` holds the pictures of this batch finished together.
+    `budget` is what was learned of the device's memory; `ahead` holds the pictures of this batch finished together;
+    `others_let_go` says that other extensions have let go of the model in this iteration.
     """
 
     host: WebuiHost
@@ -56,6 +57,7 @@ class _Run:
     wanted: settings.Preferences
     budget: AreaBudget
     ahead: dict[int, tuple[Bytes, Finished]] = field(default_factory=dict)
+    others_let_go: bool = False
 
 
 def before_process(p: Any, values: Sequence[Any]) -> None:
@@ -139,6 +141,10 @@ def after_composite(p: Any, pp: Any) -> None:
     except Exception as error:
         logger.exception("Finishing failed.")
         telling.failed(p, f"{type(error).__name__}: {error}")
+    finally:
+        if p.batch_index == len(p.prompts) - 1 and p.iteration + 1 < p.n_iter and run.others_let_go:
+            run.others_let_go = False
+            others.take_hold(p)
 
 
 def postprocess(p: Any) -> None:
@@ -156,11 +162,12 @@ def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
     size = done.pixels.shape[1], done.pixels.shape[0]
     notes = [note for note in (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe)) if note]
     telling.finished(p, done, notes)
-    telling.save_pictures(p, pp.image, done, run.wanted)
+    base = pp.image
     if any(item.status in DONE for item in done.reports):
         finished = Image.fromarray(to_uint8(done.pixels))
-        finished.info.update(pp.image.info)
+        finished.info.update(base.info)
         pp.image = finished
+    telling.save_pictures(p, base, done, run.wanted)
 
 
 def _idle_note(p: Any, recipe: Recipe) -> str:
@@ -176,10 +183,14 @@ def _finished_ahead(run: _Run, index: int, picture: Bytes) -> Finished | None:
 
 def _finish(p: Any, run: _Run, pictures: Sequence[Bytes], numbers: Sequence[int]) -> list[Finished]:
     recipe = run.recipe
-    if given.size_must_stay(p) and any(recipe[name].enabled for name in _RESIZING):
-        p.comment("Finisher: the size was kept, because the host composes the inpaint mask with the result.")
+    why = given.why_the_size_must_stay(p)
+    if why and any(recipe[name].enabled for name in _RESIZING):
+        p.comment(f"Finisher: the size was kept, because {why}.")
         for name in _RESIZING:
             recipe = recipe.changed(name, replace(recipe[name], enabled=False))
+    if not run.others_let_go and any(stage.diffuses and recipe[stage.name].enabled for stage in STAGES):
+        run.others_let_go = True
+        others.let_go(p)
     use = recipe[BASE].mask
     works = []
     for picture, number in zip(pictures, numbers):
@@ -195,9 +206,9 @@ def _finish(p: Any, run: _Run, pictures: Sequence[Bytes], numbers: Sequence[int]
 def _planned_calls(work: Work, recipe: Recipe, run: _Run) -> int:
     try:
         return make_plan(work, recipe, Tools(run.host, detectors().detect, Meter(run.control))).total.host_calls
-    except (HostError, DetectorError) as error:
-        # Only the progress bar asks; the stage itself will say it.
-        logger.debug("The calls cannot be counted beforehand: %s", error)
+    # Only the progress bar asks; the stage itself will say it better.
+    except Exception:
+        logger.debug("The calls cannot be counted beforehand.", exc_info=True)
         return 0
 
 

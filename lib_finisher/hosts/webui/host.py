@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -22,12 +21,12 @@ from lib_finisher.hosts.port import (
     Watch,
 )
 from lib_finisher.hosts.webui import models, probe
-from lib_finisher.hosts.webui.nested import Order, redraw_together
+from lib_finisher.hosts.webui.nested import Order, redraw_together, scripts_to_keep
+from lib_finisher.stages.diffusion import EXTRA_NETWORK
 
 _SMALLEST_SIDE = 64
 # Its step lengths follow from the error over the whole batch.
 _BATCH_DEPENDENT = frozenset({"DPM adaptive"})
-_EXTRA_NETWORK = re.compile(r"<\w+:[^>]+>")
 _GIB = 1 << 30
 _Key = TypeVar("_Key")
 
@@ -98,10 +97,17 @@ class WebuiHost:
         self._check(sampling)
         if sampling.denoising_strength <= 0:
             return [element.pixels.copy() for element in batch.elements]
-        options = probe.allowed_options({**_QUIET, **_chosen(sampling)})
+        chosen = _chosen(sampling)
+        frozen = [key for key in chosen if probe.is_frozen(key)]
+        if frozen:
+            raise HostError(
+                f"This host does not let settings be changed ({', '.join(frozen)}): leave the stage's empty."
+            )
+        options = probe.allowed_options({**_QUIET, **chosen})
         results: dict[int, Array] = {}
-        # The host takes extra networks from a batch's first prompt only.
-        for numbers in _grouped(batch.elements, _extra_networks):
+        # The host takes extra networks from a batch's first prompt only; scripts inside take the whole prompt from it.
+        kept = bool(scripts_to_keep(self._outer, self._kept_scripts))
+        for numbers in _grouped(batch.elements, _texts if kept else _extra_networks):
             elements = [batch.elements[number] for number in numbers]
             found = redraw_together(Order(elements, sampling, options, self._outer, watch, self._kept_scripts))
             results.update(zip(numbers, found))
@@ -177,14 +183,21 @@ def _chosen(sampling: Sampling) -> dict[str, Any]:
 def _batch_limits(native_side: int) -> tuple[int, int]:
     """(pixels, crops) to begin with: by the card's memory, and few where there is no card to be kept busy."""
     native = native_side * native_side
+    if getattr(shared.sd_model, "is_wan", False):
+        # Neo rounds such a batch to the length of a video.
+        return native, 1
     if not torch.cuda.is_available():
         return 4 * native, 4
     gib = torch.cuda.get_device_properties(devices.device).total_memory / _GIB
     return max(native, int((gib - 4) * 400_000)), 8
 
 
+def _texts(element: Element) -> tuple[str, ...]:
+    return element.prompt, element.negative_prompt
+
+
 def _extra_networks(element: Element) -> tuple[str, ...]:
-    return tuple(_EXTRA_NETWORK.findall(element.prompt))
+    return tuple(EXTRA_NETWORK.findall(element.prompt))
 
 
 def _grouped(elements: Sequence[Element], key: Callable[[Element], _Key]) -> list[list[int]]:

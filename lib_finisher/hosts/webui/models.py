@@ -17,7 +17,7 @@ from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, U
 from lib_finisher.hosts.webui import probe
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.model_header import HeaderError
-from lib_finisher.stages.upscale import AUTO_UPSCALER, LANCZOS
+from lib_finisher.stages.upscale import AUTO_UPSCALER, LANCZOS, MOST_SIDE
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ def upscale(name: str, pixels: Array) -> Array:
     item = next((item for item in shared.sd_upscalers if item.name == name and _local_file(item)), None)
     if item is None:
         raise HostError(f"There is no upscaler {name!r} here.")
+    if pixels.shape[0] * pixels.shape[1] * item.scale**2 > MOST_SIDE**2:
+        raise HostError(f"The upscaler {name} would make more than {MOST_SIDE} × {MOST_SIDE} pixels.")
     result = item.scaler.do_upscale(Image.fromarray(to_uint8(pixels)), item.data_path)
     # The host answers an interruption and a model that it cannot load alike: with the picture it was given.
     if shared.state.interrupted:
@@ -93,8 +95,10 @@ def _family(info: Any) -> tuple[str, int]:
     found = _detected(info.filename, _stamp(info.filename))
     if found is not None and found[0] != Family.UNKNOWN.value:
         return found
+    # Forge has a model without a checkpoint before its first one.
     model = shared.sd_model
-    if model.sd_checkpoint_info.filename == info.filename:
+    loaded = getattr(model, "sd_checkpoint_info", None)
+    if loaded is not None and loaded.filename == info.filename:
         for flag, family in _FLAGS:
             if getattr(model, flag, False):
                 return family.value, family.native_side

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,7 @@ class Pictures(scripts.ScriptRunner):
     def __init__(self, outer: Any, kept: Sequence[str]) -> None:
         super().__init__()
         self.found: list[Array] = []
-        running = getattr(outer.scripts, "alwayson_scripts", None) or []
-        self.alwayson_scripts = [item for item in running if Path(item.filename).stem.lower() in kept]
+        self.alwayson_scripts = scripts_to_keep(outer, kept)
         self.scripts = list(self.alwayson_scripts)
 
     def postprocess_batch(self, p: Any, images: torch.Tensor, **kwargs: Any) -> None:
@@ -56,11 +55,18 @@ class Pictures(scripts.ScriptRunner):
         self.found = [np.ascontiguousarray(np.moveaxis(item.cpu().float().numpy(), 0, -1)) for item in images]
 
 
+def scripts_to_keep(outer: Any, names: Sequence[str]) -> list[Any]:
+    """Those of the outer run's always-on scripts that stay active inside."""
+    running = getattr(outer.scripts, "alwayson_scripts", None) or []
+    return [item for item in running if Path(item.filename).stem.lower() in names]
+
+
 class NestedImg2Img(StableDiffusionProcessingImg2Img):
     """The host's img2img with the noise and the masks of an order."""
 
     order: Order
     blend: Blend | None
+    hold_again: Callable[[], None]
 
     def init(self, all_prompts: list[str], all_seeds: list[int], all_subseeds: list[int]) -> None:
         """The host encodes the crops; the masks come after, so that it does not round them."""
@@ -86,6 +92,7 @@ class NestedImg2Img(StableDiffusionProcessingImg2Img):
 
     def sample(self, **arguments: Any) -> torch.Tensor:
         """The host's sampling, with the random sources replaced and the steps told."""
+        self.hold_again()
         latent = self.init_latent
         noise = FieldNoise([item.noise for item in self.order.elements], latent, self.height // latent.shape[-2])
         self.rng = noise
@@ -113,8 +120,8 @@ def redraw_together(order: Order) -> list[Array]:
     """The crops of an order, redrawn. Raises what `Host.redraw` raises."""
     try:
         for _ in range(_TRIES):
-            with undisturbed(order.options):
-                found = _run(order)
+            with undisturbed(order.options) as hold_again:
+                found = _run(order, hold_again)
             if found:
                 return _checked(found, order)
     except (HostError, Interrupted, Skipped):
@@ -126,10 +133,11 @@ def redraw_together(order: Order) -> list[Array]:
     raise HostError("The host made no picture. Its log may say why.")
 
 
-def _run(order: Order) -> list[Array]:
+def _run(order: Order, hold_again: Callable[[], None]) -> list[Array]:
     # The host clears Skip at the start of every call: read it first.
     _check_flags()
     p = _processing(order)
+    p.hold_again = hold_again
     try:
         process_images(p)
     finally:
@@ -146,10 +154,7 @@ def _processing(order: Order) -> NestedImg2Img:
         **probe.outer_fields(order.outer),
         **_extras(sampling),
         "init_images": [Image.fromarray(to_uint8(item.pixels)) for item in elements],
-        "prompt": [item.prompt for item in elements],
-        "negative_prompt": [item.negative_prompt for item in elements],
-        "seed": [int(item.seed) for item in elements],
-        "subseed": [int(item.seed) for item in elements],
+        **_texts_and_seeds(order),
         "subseed_strength": 0,
         "styles": [],
         "sampler_name": sampling.sampler or order.outer.sampler_name,
@@ -182,6 +187,22 @@ def _processing(order: Order) -> NestedImg2Img:
     for marker in _MARKERS:
         setattr(p, marker, True)
     return p
+
+
+def _texts_and_seeds(order: Order) -> dict[str, Any]:
+    """Lists, one entry an element. Scripts that stay active expect single values: such elements have one prompt, and
+    the seed only serves their wildcards, the noise comes from the field."""
+    elements = order.elements
+    if scripts_to_keep(order.outer, order.kept_scripts):
+        first = elements[0]
+        seed = int(first.seed)
+        return {"prompt": first.prompt, "negative_prompt": first.negative_prompt, "seed": seed, "subseed": seed}
+    return {
+        "prompt": [item.prompt for item in elements],
+        "negative_prompt": [item.negative_prompt for item in elements],
+        "seed": [int(item.seed) for item in elements],
+        "subseed": [int(item.seed) for item in elements],
+    }
 
 
 def _extras(sampling: Sampling) -> dict[str, Any]:

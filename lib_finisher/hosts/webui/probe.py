@@ -50,8 +50,30 @@ def outer_fields(outer: Any) -> dict[str, Any]:
 
 
 def allowed_options(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that this host has; an unknown one would end the generation with a KeyError."""
-    return {key: value for key, value in wanted.items() if key in shared.opts.data_labels}
+    """The settings that this host has and lets be changed; any other would end the generation with an error."""
+    return {key: value for key, value in wanted.items() if key in shared.opts.data_labels and not is_frozen(key)}
+
+
+def is_frozen(key: str) -> bool:
+    """Whether the host was started with flags that forbid changing this setting."""
+    flags = shared.cmd_opts
+    if getattr(flags, "freeze_settings", False):
+        return True
+    keys = getattr(flags, "freeze_specific_settings", None) or ""
+    sections = getattr(flags, "freeze_settings_in_sections", None) or ""
+    section = getattr(shared.opts.data_labels.get(key), "section", None) or ("",)
+    return key in map(str.strip, keys.split(",")) or section[0] in [
+        item.strip() for item in sections.split(",") if item
+    ]
+
+
+def remark_holders() -> list[Any]:
+    """Where the host gathers what the model's parts had to say during a generation."""
+    if importlib.util.find_spec("modules.sd_hijack") is None:
+        return [shared.sd_model]
+    from modules import sd_hijack
+
+    return [item for item in (getattr(sd_hijack, "model_hijack", None), shared.sd_model) if item is not None]
 
 
 def extras() -> frozenset[str]:

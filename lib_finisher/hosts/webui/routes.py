@@ -21,7 +21,6 @@ from modules.processing import StableDiffusionProcessingImg2Img
 from starlette.exceptions import HTTPException
 
 from lib_finisher.api import answers, requests
-from lib_finisher.api.infotext import base_fields
 from lib_finisher.api.problems import Problem, RequestError, told
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.detection import Detection, DetectorError
@@ -31,12 +30,12 @@ from lib_finisher.hosts.webui import models, probe
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.hooks import detectors
 from lib_finisher.hosts.webui.host import WebuiHost
+from lib_finisher.hosts.webui.infotext import style_texts, told_by
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, read_recipe
-from lib_finisher.stages.diffusion import PROMPT
 from lib_finisher.stages.stage import Estimate, Tools, Work
 from lib_finisher.store.results import ResultStore
 
@@ -203,9 +202,9 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
 def _planned(work: Work, recipe: Recipe, tools: Tools) -> Estimate:
     try:
         return make_plan(work, recipe, tools).total
-    except (HostError, DetectorError) as error:
-        # It concerns this picture alone; the stage itself will say it.
-        logger.debug("The calls cannot be counted beforehand: %s", error)
+    # Whatever is wrong concerns this picture alone; the stage itself will say it better.
+    except Exception:
+        logger.debug("The calls cannot be counted beforehand.", exc_info=True)
         return Estimate(work.size)
 
 
@@ -216,25 +215,13 @@ def _works(asked: requests.FinishRequest) -> list[Work]:
 
 
 def _told_by(infotext: str) -> dict[str, Any]:
-    """What a picture's infotext says of its making, with the styles that the host's parser takes out."""
-    if not infotext:
-        return {}
-    from modules.infotext_utils import parse_generation_parameters
-
-    try:
-        parsed = dict(parse_generation_parameters(infotext))
-    # Whatever a foreign program wrote there must not keep the picture from being finished.
-    except Exception:
-        logger.warning("The infotext of a picture cannot be read.", exc_info=True)
-        return {}
-    fields = base_fields(parsed, probe.samplers(), probe.schedulers())
-    styles, known = parsed.get("Styles array") or [], shared.prompt_styles
+    """The fields of `Base` that a picture's infotext tells, styles applied."""
+    fields, styles = told_by(infotext)
     if styles:
+        known = shared.prompt_styles
         fields["prompt"] = known.apply_styles_to_prompt(fields["prompt"], styles)
         fields["negative_prompt"] = known.apply_negative_styles_to_prompt(fields["negative_prompt"], styles)
-        fields["style"] = known.apply_styles_to_prompt(PROMPT, styles)
-        fields["negative_style"] = known.apply_negative_styles_to_prompt(PROMPT, styles)
-    return fields
+    return {**fields, **style_texts(styles)}
 
 
 def _first_sampler() -> tuple[str, str]:
