@@ -175,7 +175,9 @@
     passBar(stage, id) {
       const passes = this.passes(stage), chosen = this.chosenPass(stage);
       const select = (index) => { this.chosen[stage.name] = index; this.draw(); };
-      const replace = (list, index) => {
+      // Asked for anew: what was typed since this was drawn counts.
+      const replace = (edit, index) => {
+        const list = edit(this.passes(stage));
         this.change(stage, (settings) => { settings.passes = list; });
         select(index);
       };
@@ -186,11 +188,11 @@
       }, `Pass ${index + 1}`)));
       bar.append(element("button", {
         type: "button", id: `${id}-add`, title: "Add a copy of this pass", disabled: passes.length >= stage.passes.most,
-        onclick: () => replace([...passes.slice(0, chosen + 1), { ...passes[chosen] }, ...passes.slice(chosen + 1)], chosen + 1),
+        onclick: () => replace((now) => [...now.slice(0, chosen + 1), { ...now[chosen] }, ...now.slice(chosen + 1)], chosen + 1),
       }, "+"));
       bar.append(element("button", {
         type: "button", id: `${id}-remove`, title: "Remove this pass", disabled: passes.length < 2,
-        onclick: () => replace(passes.filter((one, index) => index !== chosen), Math.max(0, chosen - 1)),
+        onclick: () => replace((now) => now.filter((one, index) => index !== chosen), Math.max(0, chosen - 1)),
       }, "−"));
       return bar;
     }

@@ -191,3 +191,19 @@ def test_text_can_be_read_in_both_themes(page: Any, served: str) -> None:
         page.screenshot(path=str(file), full_page=True)
         background, ink = page.evaluate(_COLOURS)
         assert abs(sum(background) - sum(ink)) > 300, f"text can be read on the {theme} page: {ink} on {background}"
+
+
+def test_typing_keeps_the_focus_and_the_next_click(page: Any) -> None:
+    box = page.locator("#finisher-txt2img-refine-row-denoising_strength")
+    box.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("0.42")
+    # Before the box is left: a shortcut that generates sends it.
+    assert given(page) == {"refine": {"denoising_strength": 0.42}}
+    box.click()
+    page.keyboard.type("5")
+    page.click(f"#{DETAIL}-pen")
+    assert page.get_attribute(f"#{DETAIL}-pen", "aria-expanded") == "true"
+    box.click()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id").startswith("finisher-txt2img-refine")
