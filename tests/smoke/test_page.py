@@ -99,7 +99,8 @@ def test_send_to_finisher_finishes_the_chosen_picture(page: Any) -> None:
 def test_the_batch_tab_finishes_every_file(webui: Webui, page: Any, draft: Result, tmp_path: Path) -> None:
     # The batch tab overrides these, and the host only restores what its configuration names already.
     now = webui.get("/sdapi/v1/options")
-    named = {name: now[name] for name in ("samples_filename_pattern", "save_to_dirs")}
+    plain = {"samples_filename_pattern": "", "save_to_dirs": True}
+    named = {name: now.get(name, value) for name, value in plain.items()}
     if "img2img_batch_use_original_name" in now:
         named["img2img_batch_use_original_name"] = True
     webui.post("/sdapi/v1/options", named)

@@ -1,0 +1,160 @@
+"""Finisher inside the stand-in web UI, on both gradio generations, through the API."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+
+from lib_finisher.imaging.files import load_picture
+from tests.conftest import PORTRAIT
+from tests.smoke.client import Result, Webui, encoded, off, recipe
+from tests.standin.server import GRADIOS, Standin, standin
+
+pytestmark = pytest.mark.slow
+SIZE = {"width": 192, "height": 128}
+GENTLE = {"denoising_strength": 0.3, "steps": 6}
+REFINE_ONLY = {**off("detail", "upscale", "texture", "grade"), "refine": GENTLE}
+CHAIN = recipe(
+    refine=GENTLE,
+    detail={"enabled": False},
+    upscale={"passes": [{"factor": 1.5, **GENTLE}]},
+    grade={"contrast": 0.2, "grain": 0.0},
+)
+SLOW = {"passes": [{"factor": 2.0, "method": "tiled", "tile": 256, "steps": 40, "denoising_strength": 0.6}]}
+
+
+@pytest.fixture(scope="module", params=GRADIOS)
+def host(request: pytest.FixtureRequest) -> Standin:
+    return standin(request.param)
+
+
+@pytest.fixture(scope="module")
+def webui(host: Standin) -> Webui:
+    return Webui(host.url)
+
+
+@pytest.fixture(scope="module")
+def draft(webui: Webui) -> Result:
+    return webui.txt2img(**SIZE)
+
+
+def test_a_draft_shows_what_was_asked_for_and_follows_the_seed(webui: Webui, draft: Result) -> None:
+    red, green, _ = draft.picture.reshape(-1, 3).astype(int).T
+    assert 0.05 < np.mean(red > green + 40) < 0.6, "a red shape"
+    assert np.mean(green > red + 20) > 0.3, "a green field"
+    other = webui.txt2img(**SIZE, seed=8)
+    assert not np.array_equal(other.picture, draft.picture)
+    assert np.array_equal(webui.txt2img(**SIZE, seed=6, batch_size=2).pictures[-1], draft.picture)
+
+
+def test_switched_off_changes_no_bit(webui: Webui, draft: Result) -> None:
+    assert "Finisher" not in draft.infotexts[0]
+    for arguments in ((), ({"enabled": False},), (False, "{}")):
+        again = webui.txt2img(*arguments, **SIZE)
+        assert np.array_equal(again.picture, draft.picture)
+        assert again.infotexts == draft.infotexts
+
+
+def test_txt2img_through_the_chain(webui: Webui, draft: Result) -> None:
+    done = webui.txt2img(CHAIN, **SIZE)
+    assert done.size == (288, 192)
+    assert done.told["Finisher stages"] == "refine, upscale, texture, grade"
+    assert "Finisher error" not in done.told
+    assert "Size: 192x128" in done.infotexts[0]
+    assert np.array_equal(webui.txt2img(CHAIN, **SIZE).picture, done.picture)
+    # And the draft is made as before.
+    assert np.array_equal(webui.txt2img(**SIZE).picture, draft.picture)
+
+
+def test_img2img_through_the_chain(webui: Webui, draft: Result) -> None:
+    done = webui.img2img(draft.picture, CHAIN, **SIZE, denoising_strength=0.5)
+    assert done.size == (288, 192)
+    assert done.told["Finisher stages"] == "refine, upscale, texture, grade"
+    assert done.told["Denoising strength"] == 0.5
+
+
+def test_finish_only_gives_back_the_picture_itself(webui: Webui) -> None:
+    portrait = (load_picture(PORTRAIT).pixels[:150, :201] * 255 + 0.5).astype(np.uint8)
+    data = recipe(base={"finish_only": True}, **off("refine", "detail", "upscale", "texture", "grade"))
+    done = webui.img2img(portrait, data, steps=50)
+    assert np.array_equal(done.picture, portrait)
+    assert "Size: 201x150" in done.infotexts[0]
+
+
+def test_an_inpainting_keeps_what_is_not_marked(webui: Webui, draft: Result) -> None:
+    mask = np.zeros_like(draft.picture)
+    mask[30:90, 60:130] = 255
+    common = {**SIZE, "mask": encoded(mask), "inpainting_fill": 1, "mask_blur": 0, "denoising_strength": 0.9}
+    common["prompt"] = "a black square on a yellow field"
+    for whole in (False, True):
+        done = webui.img2img(draft.picture, inpaint_full_res=whole, **common)
+        changed = np.abs(done.picture.astype(int) - draft.picture).max(axis=2) > 2
+        assert changed[mask[..., 0] > 0].mean() > 0.2
+        assert not changed[mask[..., 0] == 0].any()
+
+
+def test_a_batch_finishes_every_picture(webui: Webui) -> None:
+    plain = webui.txt2img(**SIZE, batch_size=2, n_iter=2, seed=3)
+    done = webui.txt2img(recipe(**REFINE_ONLY), **SIZE, batch_size=2, n_iter=2, seed=3)
+    alone = webui.txt2img(recipe(**REFINE_ONLY), **SIZE, seed=6)
+    assert len(done.pictures) == len(plain.pictures) == 4
+    assert np.array_equal(alone.picture, done.pictures[3])
+    assert not any(np.array_equal(before, after) for before, after in zip(plain.pictures, done.pictures))
+
+
+def test_interrupted_in_a_stage_keeps_the_last_complete_one(webui: Webui, draft: Result) -> None:
+    quick = {**off("detail", "texture", "grade"), "refine": GENTLE}
+    complete = webui.txt2img(recipe(**quick, upscale={"enabled": False}), **SIZE)
+    done = webui.while_running(
+        "Finisher: Upscale",
+        lambda: webui.post("/sdapi/v1/interrupt", {}),
+        lambda: webui.txt2img(recipe(**quick, upscale=SLOW), **SIZE),
+    )
+    assert "interrupted in upscale" in done.told["Finisher error"]
+    assert np.array_equal(done.picture, complete.picture)
+    assert np.array_equal(webui.txt2img(**SIZE).picture, draft.picture)
+
+
+def test_the_finishing_is_in_the_progress(webui: Webui) -> None:
+    seen: list[dict] = []
+    webui.while_running(
+        "Finisher: Refine",
+        lambda: seen.append(webui.get("/sdapi/v1/progress?skip_current_image=true")),
+        lambda: webui.txt2img(recipe(**{**REFINE_ONLY, "refine": {"steps": 60, "denoising_strength": 0.9}}), **SIZE),
+    )
+    assert seen
+    assert seen[0]["state"]["job_count"] == 2
+    assert seen[0]["textinfo"].startswith("Finisher: Refine")
+    assert 0 < seen[0]["progress"] < 1
+
+
+def test_the_infotext_brings_the_finishing_back(webui: Webui) -> None:
+    first = webui.txt2img(recipe(**REFINE_ONLY), **SIZE)
+    answer = webui.post("/sdapi/v1/txt2img", {"infotext": first.infotexts[0]})
+    assert json.loads(answer["info"])["infotexts"] == list(first.infotexts)
+
+
+def test_another_checkpoint_for_a_stage_and_the_own_one_back(webui: Webui, draft: Result) -> None:
+    other = {**REFINE_ONLY, "refine": {**GENTLE, "checkpoint": "standinB"}}
+    done = webui.txt2img(recipe(**other), **SIZE)
+    assert "Finisher error" not in done.told
+    assert "Model: standinA" in done.infotexts[0]
+    assert not np.array_equal(done.picture, webui.txt2img(recipe(**REFINE_ONLY), **SIZE).picture)
+    assert np.array_equal(webui.txt2img(**SIZE).picture, draft.picture)
+
+
+def test_every_route_asks_for_the_password() -> None:
+    host = standin("gradio3", "--api-auth", "someone:secret")
+    for path in ("/sdapi/v1/options", "/finisher/v1/schema", "/finisher/v1/progress"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            Webui(host.url).get(path)
+        assert refused.value.code == 401
+        right = base64.b64encode(b"someone:secret").decode()
+        request = urllib.request.Request(host.url + path, headers={"Authorization": f"Basic {right}"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 200
