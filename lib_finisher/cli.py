@@ -144,7 +144,11 @@ def _finish(options: argparse.Namespace) -> int:
         recipe = recipe.changed("repair", _enabled(recipe["repair"]))
     store = None if options.no_cache else ResultStore(options.cache or _cache_folder() / "results")
     control, progress = Control(), ProgressBar()
-    pipeline = Pipeline(host, Detectors().detect, recipe, store, progress, control, keep_stages=options.save_stages)
+    finders = Detectors()
+    pipeline = Pipeline(
+        host, finders.detect, recipe, store, progress, control,
+        keep_stages=options.save_stages, identify=finders.identity,
+    )  # fmt: skip
     if not options.json:
         _print(f"engine: {host.capabilities.engine}")
         for remark in host.remarks():

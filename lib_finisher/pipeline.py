@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,10 @@ class _InHand:
 
 
 class Pipeline:
-    """A recipe and all it needs to run. One object may run many chunks; it keeps what it learns about the device."""
+    """A recipe and all it needs to run. One object may run many chunks; it keeps what it learns about the device.
+
+    `identify` gives a text that changes when the detector of a name does.
+    """
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class Pipeline:
         control: Control | None = None,
         keep_stages: bool = False,
         budget: AreaBudget | None = None,
+        identify: Callable[[str], str] = str,
     ) -> None:
         self._host = host
         self._find = find
@@ -111,6 +115,7 @@ class Pipeline:
         self._listener = listener
         self._control = control or Control()
         self._keep_stages = keep_stages
+        self._identify = identify
         self._budget = budget or AreaBudget(host.capabilities)
         self._code = _code_identity() if store is not None else ""
 
@@ -309,10 +314,23 @@ class _Turn:
             "engine": self.pipeline._host.identity if self.stage.diffuses else "",
             "base": asdict(base),
             "upscalers": upscalers,
+            "detectors": self.detectors(),
             "restricted": restricted,
         }
         mask = work.mask if self.stage.name in ("repair", "extend") or restricted else None
         return digest(told, to_uint16(work.pixels), *([] if mask is None else [mask]))
+
+    def detectors(self) -> list[str]:
+        """What changes when a detector of the stage does."""
+        names = [one.detector for one in self.settings.passes] if self.stage.name == "detail" else []
+        told = []
+        for name in names:
+            try:
+                told.append(self.pipeline._identify(name))
+            except DetectorError:
+                # The stage itself will say that it is not there.
+                told.append("")
+        return told
 
 
 def _code_identity() -> str:

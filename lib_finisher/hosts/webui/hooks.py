@@ -218,7 +218,15 @@ def _pipeline(run: _Run, recipe: Recipe) -> Pipeline:
     store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
     pictures = run.wanted.save_stages or run.wanted.save_masks
     return Pipeline(
-        run.host, detectors().detect, recipe, store, show, run.control, keep_stages=pictures, budget=run.budget
+        run.host,
+        detectors().detect,
+        recipe,
+        store,
+        show,
+        run.control,
+        keep_stages=pictures,
+        budget=run.budget,
+        identify=detectors().identity,
     )
 
 

@@ -189,7 +189,7 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
         requests.check_finished(sum(item.size.megapixels for item in plans), LIMITS)
         kept = getattr(shared.cmd_opts, "finisher_cache", False)
         store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
-        pipeline = Pipeline(host, detectors().detect, recipe, store, listener=_listen, control=control)
+        pipeline = Pipeline(host, detectors().detect, recipe, store, _listen, control, identify=detectors().identity)
         try:
             with Job(sum(item.host_calls for item in plans)), torch.no_grad():
                 done = pipeline.run(works)
