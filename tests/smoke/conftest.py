@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,23 @@ def left_as_it_was(webui: Webui) -> Iterator[None]:
     assert told.startswith(DRAFT["prompt"])
     assert f"Size: {DRAFT['width']}x{DRAFT['height']}" in told
     assert f"Steps: {DRAFT['steps']}, " in told
+
+
+@pytest.fixture
+def settings_for_a_test(webui: Webui, left_as_it_was: None) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Sets those of the given settings that this host has, and puts them back after the test."""
+    before = webui.get("/sdapi/v1/options")
+    changed: dict[str, Any] = {}
+
+    def change(wanted: dict[str, Any]) -> None:
+        known = {name: value for name, value in wanted.items() if name in before}
+        changed.update({name: before[name] for name in known})
+        if known:
+            webui.post("/sdapi/v1/options", known)
+
+    yield change
+    if changed:
+        webui.post("/sdapi/v1/options", changed)
 
 
 @pytest.fixture(scope="session")

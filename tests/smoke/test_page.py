@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +96,14 @@ def test_send_to_finisher_finishes_the_chosen_picture(page: Any) -> None:
     assert "finish_only" in told
 
 
-def test_the_batch_tab_finishes_every_file(webui: Webui, page: Any, draft: Result, tmp_path: Path) -> None:
-    # The batch tab overrides these, and the host only restores what its configuration names already.
+def test_the_batch_tab_finishes_every_file(
+    webui: Webui, page: Any, draft: Result, tmp_path: Path, settings_for_a_test: Callable[[dict[str, Any]], None]
+) -> None:
+    # The batch tab overrides the first two, and the host only restores what its configuration names already.
     now = webui.get("/sdapi/v1/options")
     plain = {"samples_filename_pattern": "", "save_to_dirs": True}
-    named = {name: now.get(name, value) for name, value in plain.items()}
-    if "img2img_batch_use_original_name" in now:
-        named["img2img_batch_use_original_name"] = True
-    webui.post("/sdapi/v1/options", named)
+    settings_for_a_test({name: now.get(name, value) for name, value in plain.items()})
+    settings_for_a_test({"img2img_batch_use_original_name": True})
     given, made = tmp_path / "given", tmp_path / "made"
     given.mkdir()
     made.mkdir()
@@ -140,10 +140,9 @@ def test_the_batch_tab_finishes_every_file(webui: Webui, page: Any, draft: Resul
         assert f"Size: {picture.shape[1]}x{picture.shape[0]}" in told
 
 
-def test_the_hires_button_finishes_its_result(webui: Webui, page: Any) -> None:
-    if "stealth_pnginfo_option" in webui.get("/sdapi/v1/options"):
-        # Forge's own button fails on the transparency that it hides its infotext in.
-        webui.post("/sdapi/v1/options", {"stealth_pnginfo_option": "None"})
+def test_the_hires_button_finishes_its_result(page: Any, settings_for_a_test: Callable[[dict[str, Any]], None]) -> None:
+    # Forge's own button fails on the transparency that it hides its infotext in.
+    settings_for_a_test({"stealth_pnginfo_option": "None"})
     if not page.query_selector("#txt2img_upscale"):
         pytest.skip("this host has no such button")
     draft_settings(page)
