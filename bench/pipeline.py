@@ -63,7 +63,7 @@ def _chain(portrait: Pixels) -> list[dict[str, Any]]:
             "seconds": round(item.seconds, 2),
             "patches": item.cost.patches,
             "host_calls": item.cost.host_calls,
-            "sampled_megapixel_steps": round(item.cost.megapixel_steps, 2),
+            "megapixel_steps": round(item.cost.megapixel_steps, 2),
         }
         for item in done.reports
     ]
@@ -121,7 +121,7 @@ def _told(result: dict[str, Any]) -> str:
     for item in result["chain"]:
         lines.append(
             f"{item['stage']:<10}{item['status']:<10}{item['seconds']:>8.2f}{item['patches']:>9}"
-            f"{item['host_calls']:>7}{item['sampled_megapixel_steps']:>10.2f}"
+            f"{item['host_calls']:>7}{item['megapixel_steps']:>10.2f}"
         )
     lines += ["", "our own work for each 1024 tile, by canvas side:"]
     lines += [f"  {side}: {cost} ms" for side, cost in result["tile_cpu_ms"].items()]

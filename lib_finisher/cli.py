@@ -289,7 +289,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
             "size": [step.estimate.size.width, step.estimate.size.height],
             "patches": step.estimate.patches,
             "host_calls": step.estimate.host_calls,
-            "sampled_megapixel_steps": round(step.estimate.megapixel_steps, 4),
+            "megapixel_steps": round(step.estimate.megapixel_steps, 4),
         }
         for step in plan.steps
     ]
@@ -298,7 +298,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "size": [plan.size.width, plan.size.height],
         "patches": total.patches,
         "host_calls": total.host_calls,
-        "sampled_megapixel_steps": round(total.megapixel_steps, 4),
+        "megapixel_steps": round(total.megapixel_steps, 4),
         "stages": steps,
     }
 

@@ -116,7 +116,7 @@ def stage_json(item: StageReport) -> dict[str, Any]:
         "seconds": round(item.seconds, 3),
         "patches": item.cost.patches,
         "host_calls": item.cost.host_calls,
-        "sampled_megapixel_steps": round(item.cost.megapixel_steps, 4),
+        "megapixel_steps": round(item.cost.megapixel_steps, 4),
         "size": [item.size.width, item.size.height],
         "notes": [*item.notes, *item.refusals],
     }

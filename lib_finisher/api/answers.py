@@ -14,9 +14,10 @@ from lib_finisher.controls import Control, controls_of, differences
 from lib_finisher.detect.detection import Detection
 from lib_finisher.events import Progress
 from lib_finisher.family import Family
+from lib_finisher.finishing import stage_json
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
-from lib_finisher.pipeline import Finished, StageReport
+from lib_finisher.pipeline import Finished
 from lib_finisher.plan.plan import Plan
 from lib_finisher.recipe import SCHEMA, SECTIONS, Recipe
 from lib_finisher.stages.base import LABEL, NAME
@@ -103,7 +104,7 @@ def finished_json(
         "infotexts": infotexts,
         "errors": [one.error or None for one in done],
         "notes": [[*picture.notes, *([] if picture.alpha is None else [lost])] for picture in pictures],
-        "reports": [[_report(item) for item in one.reports] for one in done] if report else [],
+        "reports": [[stage_json(item) for item in one.reports] for one in done] if report else [],
     }
 
 
@@ -150,20 +151,6 @@ def _control(row: Control, family: str) -> dict[str, Any]:
     if row.families:
         told["families"] = dict(row.families)
     return told
-
-
-def _report(item: StageReport) -> dict[str, Any]:
-    return {
-        "stage": item.stage,
-        "status": item.status,
-        "reason": item.reason,
-        "seconds": round(item.seconds, 3),
-        "patches": item.cost.patches,
-        "host_calls": item.cost.host_calls,
-        "megapixel_steps": round(item.cost.megapixel_steps, 4),
-        "size": _pair(item.size),
-        "notes": [*item.notes, *item.refusals],
-    }
 
 
 def _cost(estimate: Estimate) -> dict[str, Any]:

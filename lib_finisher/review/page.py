@@ -73,7 +73,7 @@ def _table(stages: Sequence[Mapping[str, Any]]) -> str:
             f"{item['seconds']:.1f}" if ran else "",
             item["patches"] or "",
             item["host_calls"] or "",
-            f"{item['sampled_megapixel_steps']:.1f}" if item["sampled_megapixel_steps"] else "",
+            f"{item['megapixel_steps']:.1f}" if item["megapixel_steps"] else "",
             "; ".join([item["reason"], *item["notes"]]),
         )
         status = html.escape(str(item["status"]))

@@ -39,7 +39,7 @@ def test_the_json_report_has_its_promised_form(small: Path, tmp_path: Path, capf
     assert {"input", "output", "status", "error", "size", "stages"} <= set(picture)
     assert (picture["status"], picture["error"], picture["size"]) == ("finished", None, [256, 256])
     for stage in picture["stages"]:
-        keys = {"stage", "status", "reason", "seconds", "patches", "host_calls", "sampled_megapixel_steps"}
+        keys = {"stage", "status", "reason", "seconds", "patches", "host_calls", "megapixel_steps"}
         assert keys <= set(stage)
         assert stage["status"] in {"ran", "skipped", "reused", "failed"}
 
@@ -114,7 +114,7 @@ def test_the_page_stands_alone(tmp_path: Path, portrait: np.ndarray) -> None:
         "stages": [
             {
                 "stage": "grade", "status": "ran", "reason": "x < y", "seconds": 1.0, "patches": 0, "host_calls": 0,
-                "sampled_megapixel_steps": 0.0, "size": [512, 512], "notes": [],
+                "megapixel_steps": 0.0, "size": [512, 512], "notes": [],
             }
         ],
     }  # fmt: skip
