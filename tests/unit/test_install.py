@@ -120,7 +120,9 @@ def test_the_watch_sees_what_would_be_slow(tmp_path: Path) -> None:
         "except RuntimeError: pass",
     )
     slow.write_text("\n".join(lines))
-    assert [name for name, _ in calls_of(tmp_path, cv2=True, script=slow)] == ["subprocess.Popen", "import"]
+    seen = [name for name, _ in calls_of(tmp_path, cv2=True, script=slow)]
+    # Python 3.13 also tells how it starts the process.
+    assert [name for name in seen if name != "os.posix_spawn"] == ["subprocess.Popen", "import"]
 
 
 def test_where_opencv_is_there_nothing_is_called_at_all(tmp_path: Path) -> None:
