@@ -105,6 +105,9 @@ def test_a_picture_without_a_typed_prompt_brings_its_own(webui: Webui, draft: Re
     typed = webui.img2img(draft.picture, recipe(**ALONE, base={"finish_only": True}), **{**common, "prompt": "a house"})
     assert typed.infotexts[0].startswith("a house")
     assert "Seed: 99," in typed.infotexts[0]
+    negative = {**common, "negative_prompt": "grey"}
+    both = webui.img2img(draft.picture, recipe(**ALONE, base={"finish_only": True}), **negative)
+    assert both.infotexts[0].startswith("a red circle on a green field\nNegative prompt: grey")
     left = {"finish_only": True, "own_infotext": False}
     none = webui.img2img(draft.picture, recipe(**ALONE, base=left), **common)
     assert "Seed: 99," in none.infotexts[0]

@@ -114,6 +114,9 @@ def _take_infotext(p: Any, picture: Any) -> None:
     """Prompt, styles, seed and sampling from the picture's own infotext, where it has one."""
     text, _ = images.read_info_from_image(picture)
     fields, styles = told_by(text or "")
+    if p.negative_prompt and p.negative_prompt.strip():
+        # What was typed holds.
+        fields.pop("negative_prompt", None)
     for name, value in fields.items():
         # The host calls the sampler otherwise.
         attribute = {"sampler": "sampler_name"}.get(name, name)
