@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -17,11 +16,6 @@ import pytest
 
 from tests.conftest import ROOT
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 DETAIL = "finisher-txt2img-detail"
 
 # The colour a stage's name is written in, and the nearest background behind it that is not transparent.
@@ -35,7 +29,7 @@ _COLOURS = """() => {
   return colours.map((text) => numbers(text).slice(0, 3));
 }"""
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
+pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
 pytestmark = pytest.mark.slow
 
 
@@ -57,16 +51,6 @@ def served(request: pytest.FixtureRequest) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if BROWSER is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,31 +11,19 @@ import pytest
 from tests.smoke.client import Webui, off, recipe
 from tests.standin.server import GRADIOS, Standin, standin
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 PATIENCE = 60_000
 PROMPT = "a red circle on a green field"
 QUICK = {"refine": {"steps": 6}, **off("detail", "upscale", "texture", "grade")}
 SLOW = {"refine": {"steps": 150, "denoising_strength": 0.95}, **off("detail", "upscale", "texture", "grade")}
 SHOWN = "(tab) => document.querySelector(`#html_info_${tab}`).innerText"
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
+pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", params=GRADIOS)
 def host(request: pytest.FixtureRequest) -> Standin:
     return standin(request.param)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if BROWSER is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture()
