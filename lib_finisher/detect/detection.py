@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from lib_finisher.detect.search import ORDINARY, Search
-from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Box
 
-_SAME_OBJECT = 0.45
 _INSIDE = 0.8
 _FACE = "face"
 _FACE_POINTS = 5
@@ -33,12 +32,17 @@ class DetectorError(RuntimeError):
 
 @dataclass(frozen=True)
 class Detection:
-    """One object: its box, the detector's confidence (0..1), what it is, and landmarks as (x, y) pixels, if any."""
+    """One object: its box, the detector's confidence (0..1), what it is, and landmarks as (x, y) pixels, if any.
+
+    `silhouette`, where the detector knows it, is the object's shape: a float array of any size, 0..1, that is stretched
+    over the box.
+    """
 
     box: Box
     confidence: float
     label: str
     landmarks: tuple[tuple[float, float], ...] = ()
+    silhouette: Mask | None = field(default=None, compare=False, repr=False)
 
     @property
     def kind(self) -> str:
@@ -65,6 +69,11 @@ class Detection:
         points = tuple((x + right, y + down) for x, y in self.landmarks)
         return replace(self, box=self.box.moved(right, down), landmarks=points)
 
+    def scaled(self, factor: float) -> Detection:
+        """The same object in the picture enlarged by `factor`."""
+        points = tuple((x * factor, y * factor) for x, y in self.landmarks)
+        return replace(self, box=self.box.scaled(factor), landmarks=points)
+
 
 class Detector(Protocol):
     """Finds objects in a picture. Making one is cheap: its model is loaded by the first `detect`."""
@@ -90,10 +99,12 @@ class Detector(Protocol):
         """Forget the model; the next `detect` loads it again."""
 
 
-def merged(detections: Sequence[Detection], *, middles: bool = False) -> list[Detection]:
+def merged(
+    detections: Sequence[Detection], *, middles: bool = False, overlap: float = ORDINARY.overlap
+) -> list[Detection]:
     """Detections without doubles, the most confident first; for those of one detector or of several.
 
-    Of two of one kind that overlap by more than 45 % (intersection over union), or of which one lies to more than
+    Of two of one kind that overlap by more than `overlap` (intersection over union), or of which one lies to more than
     80 % inside the other, only the more confident stays; of equally confident ones the larger. With `middles`, which is
     for findings of several detectors, windows or turns, so it is also with two faces of which one has its middle inside
     the other. Different kinds never meet: eyes stay inside their face. The result does not depend on the order of the
@@ -101,16 +112,16 @@ def merged(detections: Sequence[Detection], *, middles: bool = False) -> list[De
     """
     kept: list[Detection] = []
     for candidate in sorted(detections, key=_rank):
-        if not any(same(candidate, other, middles=middles) for other in kept):
+        if not any(same(candidate, other, middles=middles, overlap=overlap) for other in kept):
             kept.append(candidate)
     return kept
 
 
-def same(one: Detection, other: Detection, *, middles: bool = False) -> bool:
+def same(one: Detection, other: Detection, *, middles: bool = False, overlap: float = ORDINARY.overlap) -> bool:
     """Whether two detections are of one object, as `merged` means it."""
     if one.kind != other.kind:
         return False
-    if one.box.overlap_ratio(other.box) > _SAME_OBJECT or one.box.contained_ratio(other.box) > _INSIDE:
+    if one.box.overlap_ratio(other.box) > overlap or one.box.contained_ratio(other.box) > _INSIDE:
         return True
     return middles and one.kind == _FACE and (_holds(one.box, other.box.centre) or _holds(other.box, one.box.centre))
 

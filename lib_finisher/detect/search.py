@@ -12,12 +12,16 @@ class Search:
     `smallest` is the side in pixels of the smallest object wanted, at least 1. With `sliced`, a picture in which the
     detector would not see such an object when it sees the whole is also searched in windows: see `windows.levels`.
     With `turned`, what the detector is unsure of is looked at again turned about its middle: faces that lie on their
-    side, stand on their head or are tilted by more than about 40 degrees. Raises ValueError for a `smallest` below 1.
+    side, stand on their head or are tilted by more than about 40 degrees. `classes` is what a detector that takes words
+    (YOLO-World) looks for; the others ignore it. Two findings of one kind that overlap by more than `overlap`
+    (intersection over union, 0..1) are one. Raises ValueError for a `smallest` below 1.
     """
 
     smallest: int = 20
     sliced: bool = True
     turned: bool = False
+    classes: tuple[str, ...] = ()
+    overlap: float = 0.45
 
     def __post_init__(self) -> None:
         if self.smallest < 1:
@@ -26,7 +30,8 @@ class Search:
     @property
     def identity(self) -> str:
         """Changes with every setting."""
-        return f"{self.smallest}/{'sliced' if self.sliced else 'whole'}/{'turned' if self.turned else 'upright'}"
+        how = f"{'sliced' if self.sliced else 'whole'}/{'turned' if self.turned else 'upright'}"
+        return f"{self.smallest}/{how}/{self.overlap:g}/{','.join(self.classes)}"
 
 
 ORDINARY = Search()

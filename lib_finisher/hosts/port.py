@@ -50,7 +50,12 @@ class NoiseSource(Protocol):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a batch is sampled. Empty texts and zeros mean what the base picture used; for eta, -1 does."""
+    """How a batch is sampled. Empty texts and zeros mean what the base picture used; for eta, -1 does.
+
+    `noise_multiplier` scales the noise that sampling begins with (0.5..1.5). With `differential`, a mask says when a
+    cell joins in rather than how much it changes: after the share 1 - m of the steps, and then wholly (Levin and Fried
+    2023, differential diffusion).
+    """
 
     denoising_strength: float
     steps: int
@@ -64,6 +69,8 @@ class Sampling:
     distilled_cfg_scale: float = 0.0
     eta: float = -1.0
     s_noise: float = 0.0
+    noise_multiplier: float = 1.0
+    differential: bool = False
 
     def extras(self) -> tuple[str, ...]:
         """The special settings that are used, those that not every engine has."""
@@ -75,7 +82,8 @@ class Sampling:
 
 
 _EXTRAS: Mapping[str, Any] = {
-    "text_encoders": "", "clip_skip": 0, "distilled_cfg_scale": 0.0, "eta": -1.0, "s_noise": 0.0
+    "text_encoders": "", "clip_skip": 0, "distilled_cfg_scale": 0.0, "eta": -1.0, "s_noise": 0.0,
+    "noise_multiplier": 1.0, "differential": False,
 }  # fmt: skip
 
 
@@ -167,6 +175,12 @@ class Host(Protocol):
 
     def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
         """`pixels` enlarged by the model's own scale. Raises like `redraw`."""
+
+    def face_restorers(self) -> tuple[str, ...]:
+        """The face restoration models at hand (GFPGAN, CodeFormer), without loading one."""
+
+    def restore_faces(self, name: str, pixels: Array, watch: Watch) -> Array:
+        """`pixels` at its size with its faces restored by the named model. Raises like `redraw`."""
 
     def free_memory(self) -> None:
         """Give back whatever device memory is only cached."""

@@ -107,6 +107,12 @@ class Box:
         """The box shifted by whole pixels."""
         return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
 
+    def scaled(self, factor: float) -> Box:
+        """The same region of the picture enlarged by `factor`, never less than a pixel."""
+        left, top = round(self.left * factor), round(self.top * factor)
+        right, bottom = round(self.right * factor), round(self.bottom * factor)
+        return Box(left, top, max(left + 1, right), max(top + 1, bottom))
+
     def resized(self, size: Size) -> Box:
         """A box of `size` about the same middle."""
         left = round(self.centre[0] - size.width / 2)

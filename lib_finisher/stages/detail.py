@@ -86,7 +86,7 @@ class Detail:
                 notes.append(str(error))
                 continue
             factor = size.width / work.size.width
-            grown = [replace(item, box=_scaled(item.box, factor)) for item in found]
+            grown = [item.scaled(factor) for item in found]
             choice = choose(grown, size, one, work.base, tools)
             notes += _told(one.detector, len(found), choice)
             for patches in _grouped(choice):
@@ -160,10 +160,5 @@ def _sureness(find: Finder, detector: str, crop: Pixels, regions: Sequence[Box])
     found = find(detector, enlarged, _UNSURE)
     return [
         max((item.confidence for item in found if item.box.overlap_ratio(place) >= _SAME_PLACE), default=0.0)
-        for place in (_scaled(region, factor) for region in regions)
+        for place in (region.scaled(factor) for region in regions)
     ]
-
-
-def _scaled(box: Box, factor: float) -> Box:
-    left, top = round(box.left * factor), round(box.top * factor)
-    return Box(left, top, max(left + 1, round(box.right * factor)), max(top + 1, round(box.bottom * factor)))

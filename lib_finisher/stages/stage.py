@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lib_finisher.detect.detection import Detection
+from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.hosts.port import Array, Host, ModelFacts, Watch
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.redraw.patch import Cost, Outcome, Refusal, Request
 
-Finder = Callable[[str, Pixels, float], list[Detection]]
-"""Detects: (detector's name, picture, least confidence) to detections."""
+
+class Finder(Protocol):
+    """Detects."""
+
+    def __call__(self, name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+        """What the named detector finds, at least that sure (0..1), the surest first. Raises DetectorError."""
 
 
 @dataclass(frozen=True)

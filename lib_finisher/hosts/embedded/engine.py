@@ -102,5 +102,13 @@ class EmbeddedHost:
         """See `Host.upscale`."""
         return self._upscalers.upscale(name, pixels, watch)
 
+    def face_restorers(self) -> tuple[str, ...]:
+        """See `Host.face_restorers`; there are none."""
+        return ()
+
+    def restore_faces(self, name: str, pixels: Array, watch: Watch) -> Array:
+        """See `Host.restore_faces`."""
+        raise HostError(f"The embedded engine has no face restoration model, so not {name!r} either.")
+
     def free_memory(self) -> None:
         """See `Host.free_memory`; nothing is cached."""
