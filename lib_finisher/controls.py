@@ -33,7 +33,8 @@ class Control:
 
     `kind` is "switch", "integer", "number", "choice", "text" or "passes". `families` maps a model family's id to the
     default there. For "passes", `item` is the dataclass of one pass and `maximum` the most there may be. A prominent
-    control stands in the stage's row on the page; the others are a click away.
+    control stands in the stage's row on the page; the others are a click away, under the heading `group` where they
+    have one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Control:
     infotext: str = ""
     xyz: bool = True
     prominent: bool = False
+    group: str = ""
     families: Mapping[str, Any] = field(default_factory=lambda: _NO_FAMILIES)
     item: type | None = None
 
@@ -81,6 +83,7 @@ def control(
     infotext: str = "",
     xyz: bool = True,
     prominent: bool = False,
+    group: str = "",
     families: Mapping[str, Any] | None = None,
 ) -> Any:
     """A dataclass field that is also a row of the table; the kind follows from the default and the choices."""
@@ -100,6 +103,7 @@ def control(
         infotext=infotext or label,
         xyz=xyz,
         prominent=prominent,
+        group=group,
         families=MappingProxyType(dict(families or {})),
     )
     return field(default=default, metadata={_KEY: row})

@@ -17,20 +17,23 @@ import numpy as np
 
 from lib_finisher.controls import write
 from lib_finisher.detect.detection import DetectorError
+from lib_finisher.detect.search import Search
 from lib_finisher.events import Control, Listener, Meter, StageFinished, StageStarted, ignore
 from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
 from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe
-from lib_finisher.redraw.act import redraw
+from lib_finisher.redraw.act import PatchMemory, redraw
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.redraw.limit import fitted, limited, within
 from lib_finisher.redraw.mark import marked
 from lib_finisher.redraw.patch import Cost, Refusal, Request
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import RESTRICTS, TO_REPAIR
+from lib_finisher.stages.detail_search import detectors_of, search_of
 from lib_finisher.stages.order import STAGES
+from lib_finisher.stages.regions import region_from
 from lib_finisher.stages.stage import Base, Finder, Redraws, Stage, StageOutput, Tools, Work
 from lib_finisher.store.results import PatchStore, ResultStore, digest, digest_of_files
 
@@ -90,10 +93,16 @@ class _InHand:
         self.seconds = 0.0
 
 
+def _by_name(name: str, search: Search) -> str:
+    return f"{name}/{search.identity}"
+
+
 class Pipeline:
     """A recipe and all it needs to run. One object may run many chunks; it keeps what it learns about the device.
 
-    `identify` gives a text that changes when the detector of a name does.
+    `identify` gives a text that changes when the detector of a name does, or the search; `free_detectors` gives back
+    the memory that loaded ones hold. `patches` is where finished patches are kept for later runs; without it they are
+    kept in the store, and only until their stage is complete.
     """
 
     def __init__(
@@ -106,7 +115,9 @@ class Pipeline:
         control: Control | None = None,
         keep_stages: bool = False,
         budget: AreaBudget | None = None,
-        identify: Callable[[str], str] = str,
+        identify: Callable[[str, Search], str] = _by_name,
+        patches: PatchMemory | None = None,
+        free_detectors: Callable[[], None] | None = None,
     ) -> None:
         self._host = host
         self._find = find
@@ -116,6 +127,8 @@ class Pipeline:
         self._control = control or Control()
         self._keep_stages = keep_stages
         self._identify = identify
+        self._patches = patches
+        self._free_detectors = free_detectors
         self._budget = budget or AreaBudget(host.capabilities)
         self._code = _code_identity() if store is not None else ""
 
@@ -149,7 +162,9 @@ class _Turn:
         self.meter = meter
         self.settings: Any = pipeline._recipe[stage.name]
         self.tools = Tools(pipeline._host, pipeline._find, meter)
-        self.memory = PatchStore(pipeline._store) if pipeline._store is not None and stage.diffuses else None
+        own = PatchStore(pipeline._store) if pipeline._store is not None and stage.diffuses else None
+        self.unfinished = own if pipeline._patches is None else None
+        self.memory: PatchMemory | None = pipeline._patches or self.unfinished
 
     def run(self) -> None:
         waiting = [hand for hand in self.hands if not self.settled_without_work(hand)]
@@ -159,8 +174,8 @@ class _Turn:
             hand.running = self.stage.run(self.work_of(hand), self.settings, self.tools)
             self.advance(hand, None)
         self.redraw_requests(waiting)
-        if self.memory is not None and not self.pipeline._control.interrupted:
-            self.memory.clear()
+        if self.unfinished is not None and not self.pipeline._control.interrupted:
+            self.unfinished.clear()
         self.pipeline._control.stage_ends()
 
     def settled_without_work(self, hand: _InHand) -> bool:
@@ -183,6 +198,8 @@ class _Turn:
         output = StageOutput(from_uint16(array), "reused", str(note.get("reason", "")))
         output.notes = [str(text) for text in note.get("notes", ())]
         output.refusals = [Refusal(**item) for item in note.get("refusals", ())]
+        if "regions" in note:
+            output.regions = tuple(region_from(item) for item in note["regions"])
         if note.get("mask") is not None and self.pipeline._store is not None:
             stored = self.pipeline._store.get(note["mask"])
             if stored is None:
@@ -205,7 +222,14 @@ class _Turn:
         while asking := [hand for hand in waiting if hand.request is not None]:
             requests = [hand.request for hand in asking if hand.request is not None]
             began = time.perf_counter()
-            outcomes = redraw(requests, self.pipeline._host, self.pipeline._budget, self.meter, self.memory)
+            outcomes = redraw(
+                requests,
+                self.pipeline._host,
+                self.pipeline._budget,
+                self.meter,
+                self.memory,
+                self.pipeline._free_detectors,
+            )
             seconds = time.perf_counter() - began
             work = sum(outcome.cost.megapixel_steps for outcome in outcomes)
             for hand, request, outcome in zip(asking, requests, outcomes):
@@ -270,6 +294,8 @@ class _Turn:
                 "notes": output.notes,
                 "refusals": refusals,
             }
+            if output.regions is not None:
+                note["regions"] = [region.as_json() for region in output.regions]
             if output.mask is not None:
                 note["mask"] = digest(hand.key, "mask")
                 self.pipeline._store.put(note["mask"], output.mask, {})
@@ -282,7 +308,10 @@ class _Turn:
             mask: Mask | None = hand.work.mask if output.mask is None else output.mask
             pixels = output.pixels if output.status == "reused" else from_uint16(to_uint16(output.pixels))
             mask = None if mask is None else fitted(mask, pixels)
-            hand.work = replace(hand.work, pixels=pixels, mask=mask)
+            regions = hand.work.regions if output.regions is None else output.regions
+            factor = size_of(pixels).width / hand.work.size.width
+            regions = regions if factor == 1 else tuple(region.scaled(factor) for region in regions)
+            hand.work = replace(hand.work, pixels=pixels, mask=mask, regions=regions)
             if self.pipeline._keep_stages and output.status != "failed":
                 hand.done.stages[self.stage.name] = pixels
         self.report(hand, output)
@@ -306,7 +335,8 @@ class _Turn:
     def key(self, work: Work, restricted: bool) -> str:
         """The hash of all that the stage's result depends on."""
         base = work.base if self.stage.diffuses else Base(seed=work.base.seed)
-        upscalers = [asdict(item) for item in self.pipeline._host.upscalers()] if self.stage.name == "upscale" else []
+        enlarges = self.stage.name == "upscale"
+        upscalers = [asdict(item) for item in self.pipeline._host.upscalers()] if enlarges else []
         told = {
             "stage": self.stage.name,
             "code": self.pipeline._code,
@@ -314,6 +344,7 @@ class _Turn:
             "engine": self.pipeline._host.identity if self.stage.diffuses else "",
             "base": asdict(base),
             "upscalers": upscalers,
+            "touched up": [item.as_json() for item in work.regions if item.touch_up] if enlarges else [],
             "detectors": self.detectors(),
             "restricted": restricted,
         }
@@ -322,14 +353,14 @@ class _Turn:
 
     def detectors(self) -> list[str]:
         """What changes when a detector of the stage does."""
-        names = [one.detector for one in self.settings.passes] if self.stage.name == "detail" else []
         told = []
-        for name in names:
-            try:
-                told.append(self.pipeline._identify(name))
-            except DetectorError:
-                # The stage itself will say that it is not there.
-                told.append("")
+        for one in self.settings.passes if self.stage.name == "detail" else ():
+            for name in detectors_of(one):
+                try:
+                    told.append(self.pipeline._identify(name, search_of(one)))
+                except DetectorError:
+                    # The stage itself will say that it is not there.
+                    told.append("")
         return told
 
 

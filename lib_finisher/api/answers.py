@@ -146,6 +146,8 @@ def _control(row: Control, family: str) -> dict[str, Any]:
     told["default"] = row.default_for(family)
     if row.kind in ("integer", "number"):
         told |= {"minimum": row.minimum, "maximum": row.maximum, "step": row.step}
+    if row.group:
+        told["group"] = row.group
     if row.choices:
         told["choices"] = list(row.choices)
     if row.families:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -32,15 +33,36 @@ def rounded_box(height: int, width: int, inset: tuple[int, int, int, int], feath
     return smoothstep(1.0 - distance / max(feather, 1e-6)).astype(np.float32)
 
 
-def ellipse(height: int, width: int, centre: tuple[float, float], radii: tuple[float, float], feather: float) -> Mask:
+def ellipse(
+    height: int, width: int, centre: tuple[float, float], radii: tuple[float, float], feather: float, turn: float = 0.0
+) -> Mask:
     """A feathered ellipse: 1 inside, falling to 0 over about `feather` pixels outside it.
 
-    `centre` and `radii` are (x, y) in pixels.
+    `centre` and `radii` are (x, y) in pixels; the ellipse is turned clockwise about its centre by `turn` degrees.
     """
-    y = (np.arange(height, dtype=np.float64) - centre[1]) / max(radii[1], 1e-6)
-    x = (np.arange(width, dtype=np.float64) - centre[0]) / max(radii[0], 1e-6)
-    distance = (np.hypot(y[:, None], x[None, :]) - 1.0) * min(radii)
+    down = (np.arange(height, dtype=np.float64) - centre[1])[:, None]
+    right = (np.arange(width, dtype=np.float64) - centre[0])[None, :]
+    sine, cosine = math.sin(math.radians(turn)), math.cos(math.radians(turn))
+    along, across = right * cosine + down * sine, down * cosine - right * sine
+    distance = (np.hypot(across / max(radii[1], 1e-6), along / max(radii[0], 1e-6)) - 1.0) * min(radii)
     return smoothstep(1.0 - distance / max(feather, 1e-6)).astype(np.float32)
+
+
+def outlined(inside: npt.NDArray[np.bool_], grow: float, feather: float) -> Mask:
+    """A shape (height, width), grown by `grow` pixels (shrunk below 0), falling to 0 over `feather` pixels beyond.
+
+    The array's border is no edge of the shape: what touches it goes on there.
+    """
+    if not inside.any():
+        return np.zeros(inside.shape, dtype=np.float32)
+    if inside.all():
+        return np.ones(inside.shape, dtype=np.float32)
+    filled = inside.astype(np.uint8)
+    outwards = cv2.distanceTransform(1 - filled, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    inwards = cv2.distanceTransform(filled, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) if grow < 0 else np.zeros((1, 1))
+    # The outermost pixel of the shape lies at 0, the first one beyond it at 1.
+    signed = np.asarray(outwards, dtype=np.float64) - np.maximum(np.asarray(inwards, dtype=np.float64) - 1.0, 0.0)
+    return smoothstep(1.0 - (signed - grow) / max(feather, 1e-6)).astype(np.float32)
 
 
 def fading_to(height: int, width: int, open_sides: tuple[bool, bool, bool, bool]) -> Mask:

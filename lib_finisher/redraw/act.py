@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from typing import Protocol
 
@@ -22,13 +22,13 @@ from lib_finisher.hosts.port import (
     Skipped,
 )
 from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.imaging.colour import lock_low_frequencies, match_ring
 from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
+from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.ladder import AreaBudget, smaller
-from lib_finisher.redraw.patch import ColourLock, Cost, Gate, Outcome, Patch, Refusal, Request
+from lib_finisher.redraw.patch import Cost, Gate, Outcome, Patch, Refusal, Request
 
 logger = logging.getLogger(__name__)
 
@@ -62,16 +62,18 @@ def redraw(
     budget: AreaBudget,
     watcher: Watcher,
     memory: PatchMemory | None = None,
+    relieve: Callable[[], None] | None = None,
 ) -> list[Outcome]:
     """Redraw the patches of all requests; one outcome a request, in order.
 
     Patches of different pictures that have one canvas and the same settings share batches. Never raises for a patch
-    that fails, for too little memory or for an interruption: the outcome says so, and old pixels stay.
+    that fails, for too little memory or for an interruption: the outcome says so, and old pixels stay. `relieve` gives
+    back memory that others than the engine hold; it is called where memory was short.
     """
     outcomes = [Outcome(request.picture if request.together else request.picture.copy()) for request in requests]
     for request, outcome in zip(requests, outcomes):
         outcome.notes += _unused(request, host.capabilities)
-    run = _Run(requests, outcomes, host, budget, watcher, memory)
+    run = _Run(requests, outcomes, host, budget, watcher, memory, relieve)
     try:
         run.all_rounds()
     except Interrupted:
@@ -111,6 +113,7 @@ class _Run:
         budget: AreaBudget,
         watcher: Watcher,
         memory: PatchMemory | None,
+        relieve: Callable[[], None] | None,
     ) -> None:
         self.requests = requests
         self.outcomes = outcomes
@@ -118,6 +121,7 @@ class _Run:
         self.budget = budget
         self.watcher = watcher
         self.memory = memory
+        self.relieve = relieve
         self.left = [len(request.patches) for request in requests]
 
     def all_rounds(self) -> None:
@@ -197,6 +201,8 @@ class _Run:
             self.accept(job, element, result)
 
     def make_room(self, jobs: list[_Job], canvas: Size, sampling: Sampling, error: Exception) -> None:
+        if self.relieve is not None:
+            self.relieve()
         self.host.free_memory()
         self.budget.failed(canvas, len(jobs))
         for job in jobs:
@@ -228,9 +234,11 @@ class _Run:
         if reason:
             self.refuse(job, reason, engine=True)
             return
-        locked = _locked(result, element, patch, request.colour_lock)
+        if request.polish is not None:
+            result = request.polish(patch, result)
+        locked = locked_to(result, element.pixels, patch, request.colour_lock)
         before = look(job.source, patch.box)
-        change = _change(locked, element.pixels, before, patch)
+        change = change_in(locked, None if request.prepare is not None else element.pixels, before, patch)
         change *= patch.weight()[..., None]
         if request.gate is not None:
             reason = self.judged(request.gate, job, before, change)
@@ -248,11 +256,8 @@ class _Run:
         mask = patch.mask
         if mask is not None and not patch.unscaled:
             mask = np.clip(resize(mask, patch.canvas, "bilinear"), 0.0, 1.0)
-        pixels = look(job.source, patch.box)
-        if not patch.unscaled:
-            pixels = resize(pixels, patch.canvas)
         return Element(
-            pixels=np.clip(pixels, 0.0, 1.0),
+            pixels=np.clip(canvas_of(request, patch, look(job.source, patch.box)), 0.0, 1.0),
             mask=mask,
             prompt=patch.prompt,
             negative_prompt=patch.negative_prompt,
@@ -306,23 +311,3 @@ def _unused(request: Request, capabilities: Capabilities) -> list[str]:
     if sampler in capabilities.samplers and sampler not in capabilities.noise_samplers:
         notes.append(f"{sampler} draws its own noise, so neighbouring patches may differ")
     return notes
-
-
-def _locked(result: Pixels, element: Element, patch: Patch, lock: ColourLock) -> Pixels:
-    if lock.kind == "tile":
-        return lock_low_frequencies(result, element.pixels, lock.strength)
-    if lock.kind == "ring":
-        weight = np.asarray(patch.weight())
-        if patch.mask is not None:
-            weight = np.maximum(weight, patch.mask)
-        return match_ring(result, element.pixels, resize(weight, patch.canvas, "bilinear"), lock.strength)
-    return result
-
-
-def _change(result: Pixels, sampled: Pixels, before: Pixels, patch: Patch) -> Pixels:
-    """What the redraw changes in the box. An enlarged crop brings back its change, so resampling loses nothing."""
-    if patch.unscaled:
-        return result - before
-    if patch.canvas.area >= patch.box.area:
-        return resize(result - sampled, patch.box.size)
-    return resize(result, patch.box.size) - before

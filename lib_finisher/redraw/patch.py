@@ -62,6 +62,13 @@ Gate = Callable[[Patch, Pixels, Pixels], str]
 """Given a patch and its box before and after, why the redraw is refused; an empty text accepts it."""
 
 
+Prepare = Callable[[Patch, Pixels], Pixels]
+"""Given a patch and its crop at the box's size, the crop at the canvas's size, 0..1, in place of an interpolation."""
+
+Polish = Callable[[Patch, Pixels], Pixels]
+"""Given a patch and what was redrawn, at the canvas's size, the same improved."""
+
+
 @dataclass(frozen=True, eq=False)
 class Request:
     """Patches of one picture that are to be redrawn.
@@ -77,6 +84,8 @@ class Request:
     colour_lock: ColourLock = ColourLock()
     gate: Gate | None = None
     together: bool = False
+    prepare: Prepare | None = None
+    polish: Polish | None = None
 
 
 @dataclass(frozen=True)

@@ -37,19 +37,27 @@ def open_sides(crop: Box, picture: Size) -> tuple[bool, bool, bool, bool]:
 
 
 def crop_around(
-    region: Box, padding: float, picture: Size, native_side: int, capabilities: Capabilities, resolution: int = 0
+    region: Box,
+    padding: float,
+    picture: Size,
+    native_side: int,
+    capabilities: Capabilities,
+    canvas: Size | None = None,
 ) -> Crop:
     """The crop for a region.
 
     `padding` is the margin on each side as a share of the region's longer side, at least 32 pixels. The canvas has
-    about the native area of the model (or `resolution` squared), the aspect of the padded crop (at most 2.5:1) and
-    sides that are allowed; the box grows to that aspect and is shifted inside the picture rather than shrunk.
+    about the native area of the model, the aspect of the padded crop (at most 2.5:1) and sides that are allowed; the
+    box grows to that aspect and is shifted inside the picture rather than shrunk.
     A crop larger than that canvas is sampled at the picture's own resolution, up to 2.25 times the native area, and
     reduced to that beyond; it never exceeds the picture by more than the canvas needs.
+    A `canvas` that is given is used as it is, its sides made such as are allowed.
     """
-    side = resolution or native_side
-    multiple = max(capabilities.canvas_multiple, 64) if native_side >= 512 else capabilities.canvas_multiple
     padded = _padded(region, padding)
+    if canvas is not None:
+        return _enlarged(padded, _allowed(canvas, capabilities), picture)
+    side = native_side
+    multiple = max(capabilities.canvas_multiple, 64) if native_side >= 512 else capabilities.canvas_multiple
     canvas = _canvas(padded.size, side, multiple, capabilities.smallest_side)
     if canvas.width <= padded.width or canvas.height <= padded.height:
         least = Size(min(padded.width, picture.width), min(padded.height, picture.height))
@@ -59,9 +67,20 @@ def crop_around(
         if shrink >= 1:
             return Crop(box, size)
         return Crop(box, Size(round_to(size.width * shrink, multiple), round_to(size.height * shrink, multiple)))
+    return _enlarged(padded, canvas, picture)
+
+
+def _enlarged(padded: Box, canvas: Size, picture: Size) -> Crop:
     scale = max(padded.width / canvas.width, padded.height / canvas.height)
     size = Size(max(1, round(canvas.width * scale)), max(1, round(canvas.height * scale)))
     return Crop(padded.resized(size).shifted_inside(picture), canvas)
+
+
+def _allowed(canvas: Size, capabilities: Capabilities) -> Size:
+    multiple, smallest = capabilities.canvas_multiple, capabilities.smallest_side
+    return Size(
+        *(max(round_to(side, multiple), round_up(smallest, multiple)) for side in (canvas.width, canvas.height))
+    )
 
 
 def _padded(region: Box, padding: float) -> Box:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from lib_finisher.detect.detection import Detection, DetectorError
-from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.imaging.geometry import Box, Size, size_of
-from lib_finisher.imaging.resize import resize
+from lib_finisher.hosts.port import Sampling
+from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.redraw.batches import rounds
 from lib_finisher.redraw.noise import NoiseField
-from lib_finisher.redraw.patch import ColourLock, Gate, Patch, Request
+from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
+from lib_finisher.stages.detail_care import judging, polishing, preparing
+from lib_finisher.stages.detail_choice import Finding
 from lib_finisher.stages.detail_patches import Choice, choose
+from lib_finisher.stages.detail_search import detectors_of, find_for, where_of, without
 from lib_finisher.stages.detail_settings import DetailPass, DetailSettings
 from lib_finisher.stages.diffusion import estimated, sampling_of
-from lib_finisher.stages.stage import Estimate, Finder, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.regions import Region
+from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
 
 __all__ = ["Detail", "DetailPass", "DetailSettings"]
-
-_GATE_SIDE = 320
-_SAME_PLACE = 0.3
-_UNSURE = 0.05
 
 
 class Detail:
@@ -38,38 +34,54 @@ class Detail:
         """A request for each pass that finds something, on the picture as the pass before left it."""
         output = StageOutput(work.pixels)
         told: list[str] = []
-        redrawn = found_in_all = 0
+        redrawn: list[Detection] = []
+        regions: list[Region] = []
+        accepted = found_in_all = 0
         failures: list[str] = []
         for number, one in enumerate(settings.passes, 1):
+            if not one.active:
+                continue
             try:
-                found = _find(one, output.pixels, tools.find)
+                found = find_for(one, output.pixels, tools.find)
+                fresh = without(found, redrawn, one)
+                where = where_of(one, number, settings.passes, output.pixels, work.base, tools.find)
             except DetectorError as error:
                 failures.append(f"pass {number}: {error}")
                 continue
-            choice = choose(found, size_of(output.pixels), one, work.base, tools)
-            told += _told(one.detector, len(found), choice)
+            choice = choose(fresh, size_of(output.pixels), one, work.base, tools, where)
+            told += _told(one, found, fresh, choice)
             found_in_all += len(choice.findings)
             if not choice.patches:
                 continue
+            notes: list[str] = []
+            sampling = _sampling(one, work.base)
             outcome = yield Request(
                 picture=output.pixels,
                 patches=choice.patches,
-                sampling=sampling_of(one, work.base),
+                sampling=sampling,
                 noise_field=NoiseField(work.base.seed, f"{self.name}/{number}"),
                 colour_lock=ColourLock("tile" if choice.framed else "ring", one.colour_lock),
-                gate=_gate(one, choice, tools.find) if one.gate < 1 else None,
+                gate=judging(one, choice, tools.find),
                 together=choice.together,
+                prepare=preparing(one, tools, notes),
+                polish=polishing(one, tools, notes),
             )
             output.take(outcome)
+            output.notes += notes
+            output.degraded = output.degraded or bool(notes)
             # Finished findings stay when the stage is stopped; half a layout of tiles does not.
             if outcome.accepted and not (outcome.stopped and choice.together):
                 output.pixels = outcome.picture
-                redrawn += outcome.accepted
+                accepted += outcome.accepted
+                done = _done(choice, outcome)
+                redrawn += [item.detection for item in done]
+                regions += [_region(item, one, sampling, settings.touch_up) for item in done]
             if outcome.stopped:
                 break
-        output.reason = "; ".join(failures + told + ([f"{redrawn} redrawn"] if found_in_all else []))
+        output.regions = tuple(regions)
+        output.reason = "; ".join(failures + told + ([f"{accepted} redrawn"] if found_in_all else []))
         engine = sorted({item.reason for item in output.refusals if item.engine})
-        if failures or (engine and not redrawn and not output.stopped):
+        if failures or (engine and not accepted and not output.stopped):
             output.status = "failed"
             output.reason += "".join(f"; {reason}" for reason in engine)
         elif not found_in_all:
@@ -79,23 +91,55 @@ class Detail:
     def estimate(self, work: Work, size: Size, settings: DetailSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`. Looks for the findings in the picture as it is now, at its present size."""
         total, notes = Estimate(size), []
-        for one in settings.passes:
+        redrawn: list[Detection] = []
+        for number, one in enumerate(settings.passes, 1):
+            if not one.active:
+                continue
             try:
-                found = _find(one, work.pixels, tools.find)
+                found = find_for(one, work.pixels, tools.find)
+                fresh = without(found, redrawn, one)
+                where = where_of(one, number, settings.passes, work.pixels, work.base, tools.find)
             except DetectorError as error:
                 notes.append(str(error))
                 continue
             factor = size.width / work.size.width
-            grown = [item.scaled(factor) for item in found]
-            choice = choose(grown, size, one, work.base, tools)
-            notes += _told(one.detector, len(found), choice)
+            # Where a pass may draw is told for the picture as it is: at another size it only lowers the cost.
+            choice = choose(
+                [item.scaled(factor) for item in fresh], size, one, work.base, tools, where if factor == 1 else None
+            )
+            redrawn += [item for item in fresh if item.scaled(factor) in {one.detection for one in choice.redrawn}]
+            notes += _told(one, found, fresh, choice)
             for patches in _grouped(choice):
-                total = _sum(total, estimated(size, patches, sampling_of(one, work.base), tools.host))
+                total = _sum(total, estimated(size, patches, _sampling(one, work.base), tools.host))
         return replace(total, notes=tuple(notes))
 
 
-def _find(one: DetailPass, pixels: Pixels, find: Finder) -> list[Detection]:
-    return find(one.detector, pixels, max(one.confidence, _UNSURE))
+def _sampling(one: DetailPass, base: Base) -> Sampling:
+    return replace(sampling_of(one, base), differential=one.differential)
+
+
+def _done(choice: Choice, outcome: Outcome) -> list[Finding]:
+    """The findings whose redraw was accepted, as far as patches stand for one each."""
+    refused = {item.label for item in outcome.refusals}
+    if len(choice.patches) != len(choice.redrawn):
+        return list(choice.redrawn) if outcome.accepted else []
+    unfinished = len(choice.patches) - outcome.accepted - len(outcome.refusals)
+    return [] if unfinished else [item for item in choice.redrawn if item.label not in refused]
+
+
+def _region(item: Finding, one: DetailPass, sampling: Sampling, touch_up: float) -> Region:
+    return Region(
+        box=item.detection.box,
+        label=item.label,
+        prompt=item.prompt,
+        negative_prompt=item.negative_prompt,
+        seed=item.seed,
+        sampling=sampling,
+        padding=one.padding,
+        dilation=one.dilation,
+        mask_blur=one.mask_blur,
+        touch_up=touch_up,
+    )
 
 
 def _grouped(choice: Choice) -> list[list[Patch]]:
@@ -117,48 +161,26 @@ def _sum(one: Estimate, other: Estimate) -> Estimate:
     )
 
 
-def _told(detector: str, found: int, choice: Choice) -> list[str]:
+def _told(one: DetailPass, found: list[Detection], fresh: list[Detection], choice: Choice) -> list[str]:
     """What was found and what is left alone, in words."""
+    detectors = " and ".join(detectors_of(one))
     findings = [item.detection for item in choice.findings]
     if not found:
-        return [f"{detector} found nothing"]
-    dropped = found - len(findings)
+        return [f"{detectors} found nothing"]
+    again = len(found) - len(fresh)
+    earlier = [f"{again} redrawn already by an earlier pass"] if again else []
+    dropped = len(fresh) - len(findings)
     if not findings:
-        return [f"{detector} found {dropped}, filtered out"]
+        return [f"{detectors} found {dropped}, filtered out", *earlier] if dropped else earlier
     sure = ", ".join(f"{item.confidence:.2f}" for item in findings)
     kinds = {item.label for item in findings}
-    told = [f"{detector} found {len(findings)} {'/'.join(sorted(kinds))} ({sure})"]
+    told = [f"{detectors} found {len(findings)} {'/'.join(sorted(kinds))} ({sure})", *earlier]
     if dropped:
         told.append(f"{dropped} more filtered out")
     if choice.skipped:
         told.append(f"{choice.skipped} skipped by the prompt")
     if choice.large:
         told.append(f"{choice.large} large enough already, left alone")
+    if choice.outside:
+        told.append(f"{choice.outside} outside where this pass may draw")
     return told
-
-
-def _gate(one: DetailPass, choice: Choice, find: Finder) -> Gate:
-    """Refuses a redraw in which the detector is less sure of what it found than before, by more than the margin."""
-
-    def judge(patch: Patch, before: Pixels, after: Pixels) -> str:
-        if patch.about is None:
-            return ""
-        regions = (patch.about,) if choice.judged is None else choice.judged
-        places = [region.moved(-patch.box.left, -patch.box.top) for region in regions]
-        for was, now in zip(*(_sureness(find, one.detector, crop, places) for crop in (before, after))):
-            if was > 0 and now < was - one.gate:
-                return f"the detector became less sure ({was:.2f} to {now:.2f}); the old pixels stay"
-        return ""
-
-    return judge
-
-
-def _sureness(find: Finder, detector: str, crop: Pixels, regions: Sequence[Box]) -> list[float]:
-    """The confidence of the finding at each region of a crop, 0 where there is none; small crops are enlarged first."""
-    factor = max(1.0, _GATE_SIDE / min(crop.shape[:2]))
-    enlarged = np.clip(resize(crop, size_of(crop).scaled(factor), "bilinear"), 0.0, 1.0)
-    found = find(detector, enlarged, _UNSURE)
-    return [
-        max((item.confidence for item in found if item.box.overlap_ratio(place) >= _SAME_PLACE), default=0.0)
-        for place in (region.scaled(factor) for region in regions)
-    ]

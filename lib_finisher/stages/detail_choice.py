@@ -15,7 +15,7 @@ import numpy as np
 
 from lib_finisher.detect.detection import Detection
 from lib_finisher.imaging.geometry import Box, Size, frame
-from lib_finisher.stages.detail_prompts import chosen, entries_for, skips
+from lib_finisher.stages.detail_prompts import chosen, entries_for, own_seed_of, seeds_added, skips
 from lib_finisher.stages.detail_settings import (
     BY_CENTRE,
     BY_CONFIDENCE,
@@ -34,7 +34,8 @@ _MOST_BY_SIZE = 0.6
 class Finding:
     """A detection that passed the filters, what it is redrawn with, and whether its prompt leaves it alone.
 
-    `number` is its place in the order, counted from 0; its seed is the base's plus that number.
+    `number` is its place in the order, counted from 0; its seed is the one that its prompt names or else the base's
+    plus that number, and what "Other seeds" adds.
     """
 
     detection: Detection
@@ -58,15 +59,17 @@ def findings_of(found: Sequence[Detection], picture: Size, one: DetailPass, base
     counted = _ordered(surest if one.number_first else kept, one.order, picture)
     prompts = entries_for(one.prompt, counted)
     negatives = entries_for(one.negative_prompt, counted)
-    only, exclude = chosen(one.only), chosen(one.exclude)
+    only, exclude, added = chosen(one.only), chosen(one.exclude), seeds_added(one.reseed)
     staying = {id(item) for item in kept}
     findings = []
     for number, (item, prompt, negative) in enumerate(zip(counted, prompts, negatives)):
         if id(item) not in staying or exclude.numbered(number) or (only.numbers and not only.numbered(number)):
             continue
         skipped = skips(prompt) or skips(negative)
+        prompt, own_seed = own_seed_of(prompt)
         whole = ("", "") if skipped else prompts_of(replace(one, prompt=prompt, negative_prompt=negative), base)
-        findings.append(Finding(item, number, *whole, base.seed + number, skipped))
+        seed = (base.seed + number if own_seed is None else own_seed) + added.get(number + 1, 0)
+        findings.append(Finding(item, number, *whole, seed, skipped))
     return findings
 
 
@@ -92,6 +95,7 @@ def _filtered(found: Sequence[Detection], picture: Size, one: DetailPass) -> lis
         item
         for item in found
         if min(item.box.width, item.box.height) >= one.smallest
+        and (not one.largest or max(item.box.width, item.box.height) <= one.largest)
         and one.min_area <= _share(item.box, picture) <= one.max_area
         and (not only.names or only.named(item))
         and not exclude.named(item)

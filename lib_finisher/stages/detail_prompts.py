@@ -5,7 +5,7 @@ more of these, separated by commas: a label, a number in the order (1 is the fir
 "leftmost", "rightmost", "topmost", "lowest" or "surest". The first entry whose selector picks a finding serves it. The
 entries without a selector serve the other findings in their order; the last of them serves all that are left, as in
 ADetailer. An empty entry, and a finding that no entry serves, has the base prompt. [SKIP] as a whole entry leaves its
-findings alone.
+findings alone. [SEED 123] at the beginning of an entry, after a selector, is the seed of its findings.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from lib_finisher.detect.detection import Detection
 
 SEPARATOR, SKIP = "[SEP]", "[SKIP]"
 
+_SEED = re.compile(r"\[SEED\s+(\d{1,10})\]")
+_ADDED = re.compile(r"(\d{1,10})\s*=\s*(-?\d{1,10})")
 _SELECTOR = re.compile(r"\[(?:FOR |CLASS=)([^\[\]]*)\]")
 
 _EXTREMES: Mapping[str, Callable[[Detection], float]] = {
@@ -73,6 +75,18 @@ def entries_for(text: str, findings: Sequence[Detection]) -> list[str]:
             served += 1
         entries.append(own)
     return entries
+
+
+def own_seed_of(entry: str) -> tuple[str, int | None]:
+    """(the entry without its seed, that seed or None)."""
+    named = _SEED.match(entry.lstrip())
+    return (entry, None) if named is None else (entry.lstrip()[named.end() :].strip(), int(named[1]))
+
+
+def seeds_added(text: str) -> dict[int, int]:
+    """What a text like "2=1, 3=4" adds to the seeds of findings, by their numbers; what is no such pair is left out."""
+    pairs = (_ADDED.fullmatch(part.strip()) for part in text.split(","))
+    return {int(pair[1]): int(pair[2]) for pair in pairs if pair is not None}
 
 
 def skips(entry: str) -> bool:

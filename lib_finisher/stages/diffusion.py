@@ -13,6 +13,7 @@ from lib_finisher.redraw.patch import Patch
 from lib_finisher.stages.stage import Base, Estimate, calls_for
 
 MOST_STEPS = 150
+SAMPLING, PROMPTS = "Sampling", "Prompt"
 PROMPT = "[PROMPT]"
 
 EXTRA_NETWORK = re.compile(r"<\w+:[^>]+>")
@@ -43,6 +44,7 @@ class Diffusion:
     )
     steps: int = control(
         0,
+        group=SAMPLING,
         label="Steps",
         help="Sampling steps; 0 uses the base's.",
         minimum=0,
@@ -50,33 +52,51 @@ class Diffusion:
         step=1,
     )
     cfg_scale: float = control(
-        0.0, label="CFG scale", help="How closely the prompt is followed; 0 uses the base's.",
+        0.0, group=SAMPLING, label="CFG scale", help="How closely the prompt is followed; 0 uses the base's.",
         minimum=0.0, maximum=30.0, step=0.5,
     )  # fmt: skip
-    sampler: str = control("", label="Sampler", help="Empty uses the base's.")
-    scheduler: str = control("", label="Scheduler", help="Empty uses the base's.")
-    checkpoint: str = control("", label="Checkpoint", help="Another checkpoint for this; empty uses the base's.")
-    vae: str = control("", label="VAE", help="Another VAE for this; empty uses the base's.")
-    text_encoders: str = control(
-        "", label="Text encoders", help="Forge's text encoder modules, separated by commas; empty uses the base's."
+    sampler: str = control("", group=SAMPLING, label="Sampler", help="Empty uses the base's.")
+    scheduler: str = control("", group=SAMPLING, label="Scheduler", help="Empty uses the base's.")
+    checkpoint: str = control(
+        "", group=SAMPLING, label="Checkpoint", help="Another checkpoint for this; empty uses the base's."
     )
-    clip_skip: int = control(0, label="Clip skip", help="0 uses the base's.", minimum=0, maximum=12, step=1)
+    vae: str = control("", group=SAMPLING, label="VAE", help="Another VAE for this; empty uses the base's.")
+    text_encoders: str = control(
+        "",
+        group=SAMPLING,
+        label="Text encoders",
+        help="Forge's text encoder modules, separated by commas; empty uses the base's.",
+    )
+    clip_skip: int = control(
+        0, group=SAMPLING, label="Clip skip", help="0 uses the base's.", minimum=0, maximum=12, step=1
+    )
     distilled_cfg_scale: float = control(
-        0.0, label="Distilled CFG scale", help="For Flux and its kin; 0 uses the base's.",
+        0.0, group=SAMPLING, label="Distilled CFG scale", help="For Flux and its kin; 0 uses the base's.",
         minimum=0.0, maximum=30.0, step=0.1,
     )  # fmt: skip
     eta: float = control(
-        -1.0, label="Eta", help="How much noise ancestral samplers and DDIM add again; -1 uses the base's.",
+        -1.0, group=SAMPLING, label="Eta",
+        help="How much noise ancestral samplers and DDIM add again; -1 uses the base's.",
         minimum=-1.0, maximum=1.0, step=0.05,
     )  # fmt: skip
     s_noise: float = control(
-        0.0, label="Sigma noise", help="Strength of the noise that samplers add (s_noise); 0 uses the base's.",
+        0.0, group=SAMPLING, label="Sigma noise",
+        help="Strength of the noise that samplers add (s_noise); 0 uses the base's.",
         minimum=0.0, maximum=1.5, step=0.005,
     )  # fmt: skip
-    prompt: str = control("", label="Prompt", help="Empty uses the base's; [PROMPT] stands for it.")
-    negative_prompt: str = control("", label="Negative prompt", help="Empty uses the base's; [PROMPT] stands for it.")
+    noise_multiplier: float = control(
+        1.0, label="Noise multiplier", help="Strength of the noise that sampling begins with.",
+        minimum=0.5, maximum=1.5, step=0.01, group=SAMPLING,
+    )  # fmt: skip
+    prompt: str = control("", group=PROMPTS, label="Prompt", help="Empty uses the base's; [PROMPT] stands for it.")
+    negative_prompt: str = control(
+        "", group=PROMPTS, label="Negative prompt", help="Empty uses the base's; [PROMPT] stands for it."
+    )
     carry: bool = control(
-        True, label="Carry LoRA and styles", help="A prompt of its own also gets the base's extra networks and styles."
+        True,
+        group=PROMPTS,
+        label="Carry LoRA and styles",
+        help="A prompt of its own also gets the base's extra networks and styles.",
     )
 
 
@@ -95,6 +115,7 @@ def sampling_of(settings: Diffusion, base: Base) -> Sampling:
         distilled_cfg_scale=settings.distilled_cfg_scale,
         eta=settings.eta,
         s_noise=settings.s_noise,
+        noise_multiplier=settings.noise_multiplier,
     )
 
 

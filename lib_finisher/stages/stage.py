@@ -12,6 +12,7 @@ from lib_finisher.hosts.port import Array, Host, ModelFacts, Watch
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.redraw.patch import Cost, Outcome, Refusal, Request
+from lib_finisher.stages.regions import Region
 
 
 class Finder(Protocol):
@@ -42,11 +43,15 @@ class Base:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A picture on its way through the stages; `mask` is what the user marked (height, width), 0..1, at its size."""
+    """A picture on its way through the stages.
+
+    `mask` is what the user marked (height, width), 0..1, at its size. `regions` are what detail has redrawn.
+    """
 
     pixels: Pixels
     base: Base = Base()
     mask: Mask | None = None
+    regions: tuple[Region, ...] = ()
 
     @property
     def size(self) -> Size:
@@ -70,13 +75,18 @@ class Tools:
         """`pixels` through an upscaler model, at the model's own scale."""
         return self.host.upscale(name, pixels, self.watch)
 
+    def restore(self, name: str, pixels: Array) -> Array:
+        """`pixels` with its faces restored by the host's model of that name."""
+        return self.host.restore_faces(name, pixels, self.watch)
+
 
 @dataclass(eq=False)
 class StageOutput:
     """What a stage made. `status` is "ran", "skipped" or "failed"; `reason` says why, or what was done.
 
-    `mask` goes with the picture where the stage moved it (extend). A `degraded` result is not kept for another run:
-    memory was short, or something that is usually there failed. A failed stage hands back what is still good.
+    `mask` goes with the picture where the stage moved it (extend), `regions` where it knows of new ones (detail). A
+    `degraded` result is not kept for another run: memory was short, or something that is usually there failed. A
+    failed stage hands back what is still good.
     """
 
     pixels: Pixels
@@ -86,6 +96,7 @@ class StageOutput:
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     mask: Mask | None = None
+    regions: tuple[Region, ...] | None = None
     degraded: bool = False
     stopped: str = ""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lib_finisher.controls import SettingsError, control, passes
-from lib_finisher.hosts.port import HostError, UpscalerFacts
+from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
@@ -17,9 +17,10 @@ from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
 from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of, strengths
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
 from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.touch_up import touch_ups
+from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS, choose_upscaler
 
 AUTO, HIRES, TILED, MODEL_ONLY = "auto", "hires", "tiled", "upscaler only"
-AUTO_UPSCALER, LANCZOS = "auto", "Lanczos"
 MOST_SIDE = 16384
 _MOST_PASSES = 4
 _MOST_MODEL_RUNS = 2
@@ -110,8 +111,32 @@ class Upscale:
                     how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
             told.append(f"{size_of(output.pixels)} to {target} by {how}")
             output.pixels = enlarged
+        if not output.stopped and output.status == "ran":
+            yield from self._touched_up(work, output, told, tools)
         output.reason = "; ".join(told)
         return output
+
+    def _touched_up(
+        self, work: Work, output: StageOutput, told: list[str], tools: Tools
+    ) -> Generator[Request, Outcome, None]:
+        size = size_of(output.pixels)
+        regions = [region.scaled(size.width / work.size.width) for region in work.regions]
+        count = 0
+        for number, (sampling, patches) in enumerate(touch_ups(regions, size, tools), 1):
+            outcome = yield Request(
+                picture=output.pixels,
+                patches=patches,
+                sampling=sampling,
+                noise_field=NoiseField(work.base.seed, f"touch-up/{number}"),
+                colour_lock=ColourLock("ring"),
+            )
+            output.take(outcome)
+            output.pixels = outcome.picture
+            count += outcome.accepted
+            if outcome.stopped:
+                break
+        if count:
+            told.append(f"{count} touched up")
 
     def estimate(self, work: Work, size: Size, settings: UpscaleSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`."""
@@ -160,7 +185,7 @@ def _enlarge(pixels: Pixels, target: Size, one: UpscalePass, tools: Tools, outpu
     if target == size:
         return pixels, "no enlargement"
     plain = np.clip(resize(pixels, target), 0.0, 1.0)
-    model = _choose(one.upscaler, tools, output.notes)
+    model = choose_upscaler(one.upscaler, tools.host.upscalers(), output.notes)
     if model is None or one.upscaler_blend <= 0:
         return plain, LANCZOS
     runs = 0
@@ -182,20 +207,6 @@ def _redrawn(outcome: Outcome, patches: Sequence[Patch]) -> str:
     if outcome.refusals:
         return f"{outcome.accepted} of {len(patches)} tiles redrawn"
     return patches[0].label if len(patches) == 1 else f"{len(patches)} tiles"
-
-
-def _choose(wanted: str, tools: Tools, notes: list[str]) -> UpscalerFacts | None:
-    if wanted == LANCZOS:
-        return None
-    known = [item for item in tools.host.upscalers() if item.scale > 1]
-    if wanted == AUTO_UPSCALER:
-        return known[0] if known else None
-    for item in known:
-        if item.name == wanted:
-            return item
-    names = ", ".join([*(item.name for item in known), LANCZOS])
-    notes.append(f"there is no upscaler {wanted!r} here, so {LANCZOS} was used; upscalers here: {names}")
-    return None
 
 
 def _patches(base: Base, target: Size, one: UpscalePass, tools: Tools) -> list[Patch]:

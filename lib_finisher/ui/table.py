@@ -66,6 +66,8 @@ def _control(row: Control, offer: Offer, family: str) -> dict[str, Any]:
         "default": row.default_for(family),
         "prominent": row.prominent,
     }
+    if row.group:
+        told["group"] = row.group
     if row.kind in ("integer", "number"):
         told |= {"minimum": row.minimum, "maximum": row.maximum, "step": row.step}
     if row.families:

@@ -19,7 +19,7 @@ SETTINGS = {
     "refine": {"denoising_strength": 0.5},
     "extend": {"enabled": True, "right": 64},
     "repair": {"enabled": True},
-    "detail": {"passes": [{"gate": 1.0, "resolution": 384}]},
+    "detail": {"passes": [{"gate": 1.0, "width": 384, "height": 384}]},
     "upscale": {"passes": [{"factor": 1.5, "method": "tiled", "tile": 320}]},
 }
 WORDS = {

@@ -113,7 +113,7 @@ def test_a_face_is_redrawn_and_nothing_else(webui: Webui, sampler: str) -> None:
     common = {"width": 384, "height": 384, "denoising_strength": 0.02, "steps": 8, "sampler_name": "Euler"}
     plain = webui.img2img(portrait, **common)
     # The tiny checkpoints know no faces, so the gate that asks the detector is off.
-    one = {"denoising_strength": 0.6, "resolution": 256, "gate": 1.0, "sampler": sampler}
+    one = {"denoising_strength": 0.6, "width": 256, "height": 256, "gate": 1.0, "sampler": sampler}
     only = {**off("refine", "upscale", "texture", "grade"), "detail": {"passes": [one]}}
     done = webui.img2img(portrait, recipe(**only), **common)
     webui.txt2img()
@@ -232,7 +232,7 @@ def test_a_crop_does_not_depend_on_its_batch(webui: Webui, sampler: str) -> None
     common = {"width": 512, "height": 256, "denoising_strength": 0.02, "steps": 8, "sampler_name": "Euler"}
     results = []
     for most in (1, 0):
-        one = {"denoising_strength": 0.6, "resolution": 256, "gate": 1.0, "sampler": sampler, "most": most}
+        one = {"denoising_strength": 0.6, "width": 256, "height": 256, "gate": 1.0, "sampler": sampler, "most": most}
         # The host's own VAE draws go on where the last txt2img left the generator.
         webui.txt2img()
         data = recipe(**off("refine", "upscale", "texture", "grade"), detail={"passes": [one]})

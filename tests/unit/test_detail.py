@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lib_finisher.detect.detection import Detection
+from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Event, Progress
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Capabilities, Element
@@ -38,7 +39,7 @@ ALL = [RIGHT, LEFT, HAND, MIDDLE]
 
 def planted(found: list[Detection], size: Size = PICTURE) -> Finder:
     """Finds these in a whole picture, and nothing in crops, so that no gate has an opinion."""
-    return lambda name, pixels, confidence: (
+    return lambda name, pixels, confidence, search=ORDINARY: (
         [item for item in found if item.confidence >= confidence] if size_of(pixels) == size else []
     )
 
@@ -295,7 +296,7 @@ def test_a_merged_redraw_is_judged_by_every_finding(host: EmbeddedHost, picture:
     """In a crop the second face is found only as long as it is untouched."""
     sides: list[bool] = []
 
-    def find(name: str, pixels: Pixels, confidence: float) -> list[Detection]:
+    def find(name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
         if size_of(pixels) == PICTURE:
             return [LEFT, MIDDLE]
         sides.append(True)

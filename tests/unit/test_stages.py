@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Event, Progress, StageFinished, StageStarted
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError
@@ -335,7 +336,7 @@ def test_one_picture_that_fails_leaves_the_others_alone(face: np.ndarray) -> Non
 
 
 def test_a_stage_that_raises_is_reported_and_the_picture_kept(host: EmbeddedHost, face: np.ndarray) -> None:
-    def broken(name: str, pixels: Pixels, confidence: float) -> list:  # type: ignore[type-arg]
+    def broken(name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list:  # type: ignore[type-arg]
         raise ZeroDivisionError("planted")
 
     done = Pipeline(host, broken, recipe_of(only=["detail", "grade"])).run([Work(face)])[0]

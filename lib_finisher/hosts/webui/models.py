@@ -14,10 +14,11 @@ from PIL import Image
 
 from lib_finisher.family import Family, detect
 from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, UpscalerFacts
-from lib_finisher.hosts.webui import probe
+from lib_finisher.hosts.webui import probe, restoration
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.model_header import HeaderError
-from lib_finisher.stages.upscale import AUTO_UPSCALER, LANCZOS, MOST_SIDE
+from lib_finisher.stages.upscale import MOST_SIDE
+from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def choices(detectors: Sequence[str]) -> dict[str, list[str]]:
         "vae": list(probe.vaes()),
         "upscaler": [AUTO_UPSCALER, *(item.name for item in upscalers()), LANCZOS],
         "detector": list(detectors),
+        "restore": list(restoration.names()),
     }
 
 

@@ -1,0 +1,41 @@
+"""Between the picture and the canvas: what is sampled of a crop, and what comes back of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.colour import lock_low_frequencies, match_ring
+from lib_finisher.imaging.resize import resize
+from lib_finisher.redraw.patch import ColourLock, Patch, Request
+
+
+def canvas_of(request: Request, patch: Patch, crop: Pixels) -> Pixels:
+    """A patch's crop (box height, box width, 3) at the size of its canvas."""
+    if request.prepare is not None:
+        return request.prepare(patch, crop)
+    return crop if patch.unscaled else resize(crop, patch.canvas)
+
+
+def locked_to(result: Pixels, sampled: Pixels, patch: Patch, lock: ColourLock) -> Pixels:
+    """`result` with its colours held to those of `sampled`, both at the size of the canvas."""
+    if lock.kind == "tile":
+        return lock_low_frequencies(result, sampled, lock.strength)
+    if lock.kind == "ring":
+        weight = np.asarray(patch.weight())
+        if patch.mask is not None:
+            weight = np.maximum(weight, patch.mask)
+        return match_ring(result, sampled, resize(weight, patch.canvas, "bilinear"), lock.strength)
+    return result
+
+
+def change_in(result: Pixels, sampled: Pixels | None, before: Pixels, patch: Patch) -> Pixels:
+    """What the redraw changes in the box. An enlarged crop brings back its change, so resampling loses nothing.
+
+    `sampled` is None where the canvas was made in another way than by interpolation: that belongs to the change.
+    """
+    if patch.unscaled:
+        return result - before
+    if sampled is not None and patch.canvas.area >= patch.box.area:
+        return resize(result - sampled, patch.box.size)
+    return resize(result, patch.box.size) - before
