@@ -14,6 +14,7 @@ from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.geometry import Box, Size
 from lib_finisher.stages.detail import DetailPass
 from lib_finisher.stages.detail_choice import Finding, findings_of, strength_for
+from lib_finisher.stages.detail_masks import mask_of, shape_of, union_of
 from lib_finisher.stages.detail_patches import choose
 from lib_finisher.stages.detail_prompts import chosen, entries_for
 from lib_finisher.stages.stage import Base, Tools
@@ -33,7 +34,14 @@ boxes = st.builds(
     lambda x, y, w, h: Box(x, y, x + w, y + h),
     st.integers(-40, 620), st.integers(-40, 460), st.integers(1, 300), st.integers(1, 300),
 )  # fmt: skip
-detections = st.builds(Detection, boxes, st.integers(5, 100).map(lambda n: n / 100), st.sampled_from(["face", "hand"]))
+points = st.tuples(st.floats(-50, 700), st.floats(-50, 540))
+silhouettes = st.none() | st.integers(0, 9).map(
+    lambda seed: np.random.default_rng(seed).random((3 + seed, 5)).astype(np.float32)
+)
+detections = st.builds(
+    Detection, boxes, st.integers(5, 100).map(lambda n: n / 100), st.sampled_from(["face", "hand"]),
+    st.just(()) | st.tuples(points, points, points, points, points), silhouettes,
+)  # fmt: skip
 several = st.lists(detections, max_size=8)
 # No two alike in any order, so that each is told from the others wherever it stands.
 distinct = st.lists(detections, max_size=8).map(
@@ -49,6 +57,7 @@ filters = st.fixed_dictionaries(
         "max_area": st.sampled_from([1.0, 0.2, 0.04]),
         "only": names,
         "exclude": names,
+        "largest": st.sampled_from([0, 120]),
     }
 )
 orders = st.sampled_from(sorted(KEYS))
@@ -62,6 +71,8 @@ passes = st.builds(
     padding=st.sampled_from([0.0, 0.5, 2.0]), dilation=st.sampled_from([-0.5, 0.0, 1.0]),
     x_offset=st.sampled_from([-2.0, 0.0, 0.35]), y_offset=st.sampled_from([0.0, 1.0]),
     mask_blur=st.sampled_from([0.0, 0.3, 1.0]), denoising_by_size=st.booleans(),
+    mask_shape=st.sampled_from(["outline", "ellipse", "box"]), only_masked=st.booleans(), skip_large=st.booleans(),
+    width=st.sampled_from([0, 448]), height=st.sampled_from([0, 640]),
 )  # fmt: skip
 
 
@@ -156,6 +167,44 @@ def test_merged_findings_are_at_most_one_redraw_of_the_first(
         assert (patch.prompt, patch.seed) == (wanted[0].prompt, wanted[0].seed)
         assert patch.denoising_strength == one.denoising_strength
         in_range(patch.weight(), patch.box)
+
+
+@settings(max_examples=60, deadline=None)
+@given(several, passes, boxes)
+def test_a_mask_is_the_same_in_every_area_and_a_union_leaves_nothing_out(
+    found: list[Detection], one: DetailPass, part: Box
+) -> None:
+    whole = Box(-60, -60, 700, 540)
+    shapes = [shape_of(item, one) for item in found]
+    masks = [mask_of(shape, whole, one) for shape in shapes]
+    inside = slice(part.top + 60, part.bottom + 60), slice(part.left + 60, part.right + 60)
+    clipped = part.intersection(whole)
+    assert clipped is not None
+    for shape, mask in zip(shapes, masks):
+        in_range(mask, whole)
+        if shape.silhouette is None:
+            np.testing.assert_allclose(mask_of(shape, clipped, one), mask[inside], atol=1e-5)
+    together = union_of(shapes, whole, one)
+    # A silhouette's softness is measured within the area that is asked for: a pixel more or less at its reach.
+    plain = [mask for shape, mask in zip(shapes, masks) if shape.silhouette is None]
+    if len(plain) == len(masks) and masks:
+        np.testing.assert_allclose(together, np.max(masks, axis=0), atol=1e-5)
+
+
+@given(detections, st.floats(0.25, 4.0))
+def test_what_is_scaled_keeps_its_place(item: Detection, factor: float) -> None:
+    grown = item.scaled(factor)
+    for old, new in zip(item.box.centre, grown.box.centre):
+        assert abs(old * factor - new) <= 1.0
+    assert abs(grown.box.width - max(1.0, item.box.width * factor)) <= 1.0
+    assert (grown.roll is None) == (item.roll is None) or factor < 1
+
+
+@given(several, st.integers(1, 8), st.integers(-9, 9))
+def test_another_seed_moves_only_its_own_finding(found: list[Detection], number: int, more: int) -> None:
+    plain = findings_of(found, PICTURE, DetailPass(smallest=0), BASE)
+    other = findings_of(found, PICTURE, DetailPass(smallest=0, reseed=f"{number}={more}"), BASE)
+    assert [b.seed - a.seed for a, b in zip(plain, other)] == [more * (i == number - 1) for i in range(len(plain))]
 
 
 def in_range(mask: np.ndarray, box: Box) -> None:
