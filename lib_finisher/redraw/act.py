@@ -25,7 +25,7 @@ from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
-from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to
+from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to, turned
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.ladder import AreaBudget, smaller
 from lib_finisher.redraw.patch import Cost, Gate, Outcome, Patch, Refusal, Request
@@ -140,7 +140,7 @@ class _Run:
     def one_round(self, jobs: list[_Job]) -> None:
         groups: dict[tuple[Size, Sampling], list[_Job]] = {}
         for job in jobs:
-            groups.setdefault((job.patch.canvas, self.sampling(job)), []).append(job)
+            groups.setdefault((job.patch.sampled, self.sampling(job)), []).append(job)
         for (canvas, sampling), members in groups.items():
             waiting = members
             while waiting:
@@ -171,7 +171,7 @@ class _Run:
             self.sample([jobs[i] for i in fresh], [elements[i] for i in fresh], [keys[i] for i in fresh], sampling)
 
     def sample(self, jobs: list[_Job], elements: list[Element], keys: list[str], sampling: Sampling) -> None:
-        canvas = jobs[0].patch.canvas
+        canvas = jobs[0].patch.sampled
         self.watcher.begin([job.patch.label for job in jobs])
         watch = _BatchWatch(self.watcher, canvas.megapixels * len(jobs))
         try:
@@ -226,7 +226,7 @@ class _Run:
         # The pieces overlap: all are cut from the picture as it was before the first of them.
         source = job.source if self.requests[job.request].together else job.source.copy()
         for piece in pieces:
-            self.one_batch([_Job(job.request, piece, source)], piece.canvas, sampling)
+            self.one_batch([_Job(job.request, piece, source)], piece.sampled, sampling)
 
     def accept(self, job: _Job, element: Element, result: Pixels) -> None:
         request, patch = self.requests[job.request], job.patch
@@ -234,11 +234,12 @@ class _Run:
         if reason:
             self.refuse(job, reason, engine=True)
             return
+        result, sampled = turned(result, -patch.turn), turned(element.pixels, -patch.turn)
         if request.polish is not None:
             result = request.polish(patch, result)
-        locked = locked_to(result, element.pixels, patch, request.colour_lock)
+        locked = locked_to(result, sampled, patch, request.colour_lock)
         before = look(job.source, patch.box)
-        change = change_in(locked, None if request.prepare is not None else element.pixels, before, patch)
+        change = change_in(locked, None if request.prepare is not None else sampled, before, patch)
         change *= patch.weight()[..., None]
         if request.gate is not None:
             reason = self.judged(request.gate, job, before, change)
@@ -256,9 +257,10 @@ class _Run:
         mask = patch.mask
         if mask is not None and not patch.unscaled:
             mask = np.clip(resize(mask, patch.canvas, "bilinear"), 0.0, 1.0)
+        pixels = np.clip(canvas_of(request, patch, look(job.source, patch.box)), 0.0, 1.0)
         return Element(
-            pixels=np.clip(canvas_of(request, patch, look(job.source, patch.box)), 0.0, 1.0),
-            mask=mask,
+            pixels=turned(pixels, patch.turn),
+            mask=None if mask is None else turned(mask, patch.turn),
             prompt=patch.prompt,
             negative_prompt=patch.negative_prompt,
             seed=patch.seed,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.colour import lock_low_frequencies, match_ring
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
+
+Array = npt.NDArray[np.float32]
 
 
 def canvas_of(request: Request, patch: Patch, crop: Pixels) -> Pixels:
@@ -15,6 +18,11 @@ def canvas_of(request: Request, patch: Patch, crop: Pixels) -> Pixels:
     if request.prepare is not None:
         return request.prepare(patch, crop)
     return crop if patch.unscaled else resize(crop, patch.canvas)
+
+
+def turned(array: Array, turn: int) -> Array:
+    """A picture or a mask turned counter-clockwise by quarters."""
+    return np.ascontiguousarray(np.rot90(array, turn)) if turn % 4 else array
 
 
 def locked_to(result: Pixels, sampled: Pixels, patch: Patch, lock: ColourLock) -> Pixels:

@@ -22,7 +22,8 @@ class Patch:
 
     `canvas` is the size at which it is sampled; `mask` (box height, box width) limits where the sampler may change
     anything, None meaning everywhere. `about` is the region that it was made for, which a gate may want to know.
-    Where canvas and box have one size, the noise is cut from the picture's field.
+    Where canvas and box have one size, the noise is cut from the picture's field. For the sampling the canvas is turned
+    counter-clockwise by `turn` quarters, so that a face on its side or on its head stands upright for the model.
     """
 
     box: Box
@@ -35,6 +36,12 @@ class Patch:
     seed: int = 0
     label: str = ""
     about: Box | None = None
+    turn: int = 0
+
+    @property
+    def sampled(self) -> Size:
+        """The size at which the engine gets it: the canvas, turned."""
+        return Size(self.canvas.height, self.canvas.width) if self.turn % 2 else self.canvas
 
     @property
     def unscaled(self) -> bool:

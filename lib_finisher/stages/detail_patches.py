@@ -142,6 +142,7 @@ class _Layout:
             seed=item.seed,
             label=item.label,
             about=item.detection.box,
+            turn=_quarters(item.detection.roll) if self.one.upright and self.one.only_masked else 0,
         )
 
     def merged(self, choice: Choice, wanted: Sequence[Finding]) -> Choice:
@@ -178,6 +179,11 @@ class _Layout:
         overlap = tile_overlap(self.side, look.denoising_strength)
         patches = tuple(tiles(self.picture, self.side, overlap, look, self.limits, mask))
         return replace(choice, patches=patches, together=True, framed=True)
+
+
+def _quarters(roll: float | None) -> int:
+    """By how many quarters, counter-clockwise, a face has to be turned to stand upright."""
+    return 0 if roll is None else round(roll / 90.0) % 4
 
 
 def _around(regions: Sequence[Box]) -> Box:

@@ -149,6 +149,10 @@ class DetailPass(Diffusion):
         0, label="Inpaint height", group=_CANVAS, help="Height of the canvas; 0 follows the model and the crop.",
         minimum=0, maximum=2048, step=8,
     )  # fmt: skip
+    upright: bool = control(
+        True, label="Redraw upright", group=_CANVAS,
+        help="Turns the crop of a face on its side or on its head upright for the redraw.",
+    )  # fmt: skip
     skip_large: bool = control(
         True, label="Skip large findings", group=_CANVAS,
         help="What is larger than the model's canvas already gains nothing and is left alone.",

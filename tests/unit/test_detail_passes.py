@@ -11,7 +11,7 @@ import pytest
 from lib_finisher.detect.detection import Detection, DetectorError
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
-from lib_finisher.hosts.port import Array, HostError, Watch
+from lib_finisher.hosts.port import Array, Batch, HostError, Watch
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.pipeline import Finished, Pipeline
@@ -165,6 +165,49 @@ def test_the_whole_picture_is_the_crop_where_that_is_wanted(host: EmbeddedHost, 
     once = run(host, large, find, {"detector": "a", "only_masked": False})
     assert once.reports[3].cost.megapixel_steps < 2.3 * 0.263 * 2
     assert changed(large, once.pixels, LEFT.scaled(4).box)
+
+
+def lying(item: Detection, roll: int) -> Detection:
+    """The finding with the landmarks of a face turned clockwise by so many degrees."""
+    x, y = item.box.centre
+    points = [(-6, -5), (6, -5), (0, 1), (-4, 7), (4, 7)]
+    for _ in range(roll // 90):
+        points = [(-b, a) for a, b in points]
+    return replace(item, landmarks=tuple((x + a, y + b) for a, b in points))
+
+
+class Seeing(EmbeddedHost):
+    """Keeps what it is given, and makes it brighter towards the upper right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Array] = []
+
+    def redraw(self, batch: Batch, watch: Watch) -> list[Array]:
+        self.seen += [element.pixels for element in batch.elements]
+        return [np.clip(element.pixels + 0.1 * self.ramp(element.pixels), 0, 1) for element in batch.elements]
+
+    @staticmethod
+    def ramp(pixels: Array) -> Array:
+        height, width = pixels.shape[:2]
+        down, across = np.linspace(1, 0, height), np.linspace(0, 0.5, width)
+        return np.asarray((down[:, None] + across[None, :])[..., None], dtype=np.float32)
+
+
+@pytest.mark.parametrize("roll", [0, 90, 180, 270])
+def test_a_lying_face_is_redrawn_upright(picture: np.ndarray, roll: int) -> None:
+    host, face = Seeing(), Detection(Box(150, 90, 200, 150), 0.9, "face")
+    one = {"detector": "a", "colour_lock": 0.0, "gate": 1.0, "mask_shape": "ellipse"}
+    done = run(host, picture, planted({"a": [lying(face, roll)]}), one)
+    (seen,) = host.seen
+    plain = Seeing()
+    run(plain, picture, planted({"a": [face]}), {**one, "upright": False})
+    assert seen.shape[:2] == (plain.seen[0].shape[:2] if roll % 180 == 0 else plain.seen[0].shape[1::-1])
+    np.testing.assert_array_equal(np.rot90(seen, -(roll // 90)), plain.seen[0])
+    change = (done.pixels - picture)[90:150, 150:200].mean(axis=-1)
+    # "Up" of the model is where the top of the head is in the picture.
+    heads = {0: change[:20], 90: change[:, -20:], 180: change[-20:], 270: change[:, :20]}
+    assert heads[roll].mean() == max(part.mean() for part in heads.values())
 
 
 # Before and after the redraw
