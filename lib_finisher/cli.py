@@ -15,10 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lib_finisher import __version__
+from lib_finisher import __version__, cli_detectors
 from lib_finisher.console import ProgressBar, plan_table, report_table
 from lib_finisher.controls import SettingsError
-from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.events import Control, Meter
 from lib_finisher.family import detect
 from lib_finisher.finishing import FileReport, Saving, finish_files, pictures_in
@@ -49,6 +48,7 @@ examples:
   python -m lib_finisher finish drafts/ --out finished --upscale-to 3 --set refine.enabled=false
   python -m lib_finisher finish a.png --out finished --set grade.grain=0 --set detail.1.confidence=0.5
   python -m lib_finisher plan portrait.png --upscale-to 4
+  python -m lib_finisher detectors               then:  detectors fetch hand_yolov8n
   python -m lib_finisher recipe > mine.json      then edit it, and:  finish a.png --recipe mine.json --out finished
 
 Results are PNG, named after their source; an existing file is never replaced unless --overwrite is given.
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"Finisher {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{finish,plan,recipe,family}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{finish,plan,recipe,family,detectors}")
 
     finish = commands.add_parser(
         "finish", help="finish pictures", description="Finish pictures, or all pictures of a folder.",
@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     family = commands.add_parser("family", help="tell a checkpoint's model family from its header")
     family.add_argument("checkpoints", nargs="+", type=Path, metavar="FILE", help="a .safetensors or .gguf file")
     family.set_defaults(command=_family)
+    cli_detectors.add_command(commands, _cache_folder)
     return parser
 
 
@@ -126,6 +127,7 @@ def _common(parser: argparse.ArgumentParser, count: str) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise and grain (default 0)")
     parser.add_argument("--models", type=Path, default=None, metavar="DIR", help="folder of upscaler model files")
+    cli_detectors.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print a report for programs instead of a table")
 
 
@@ -144,7 +146,7 @@ def _finish(options: argparse.Namespace) -> int:
         recipe = recipe.changed("repair", _enabled(recipe["repair"]))
     store = None if options.no_cache else ResultStore(options.cache or _cache_folder() / "results")
     control, progress = Control(), ProgressBar()
-    finders = Detectors()
+    finders = cli_detectors.detectors_of(options, _cache_folder())
     pipeline = Pipeline(
         host, finders.detect, recipe, store, progress, control,
         keep_stages=options.save_stages, identify=finders.identity,
@@ -203,7 +205,8 @@ def _plan(options: argparse.Namespace) -> int:
     recipe = _read_recipe(options, host.model().family)
     if options.mask is not None and recipe["base"].mask == TO_REPAIR:
         recipe = recipe.changed("repair", _enabled(recipe["repair"]))
-    tools = Tools(host, Detectors().detect, Meter(Control()))
+    finders = cli_detectors.detectors_of(options, _cache_folder())
+    tools = Tools(host, finders.detect, Meter(Control()))
     told: list[dict[str, Any]] = []
     failed = False
     for file in pictures_in(options.inputs):

@@ -5,37 +5,33 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 
 import numpy as np
 
-from lib_finisher.detect.detection import Detection
+from lib_finisher.detect.detection import Detection, Detector
 from lib_finisher.detect.search import Search
 from lib_finisher.imaging.arrays import Pixels, to_uint8
 
 _MOST = 64
 
-Detect = Callable[[str, Pixels, float, Search], "list[Detection]"]
-
 
 class Remembering:
-    """Asks `detect` and remembers the last 64 answers by what was asked. Several threads may ask."""
+    """Asks detectors, and remembers the last 64 answers by what was asked. Several threads may ask."""
 
-    def __init__(self, detect: Detect) -> None:
-        self._detect = detect
+    def __init__(self) -> None:
         self._known: OrderedDict[tuple[object, ...], tuple[Detection, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, name: str, identity: str, pixels: Pixels, confidence: float, search: Search) -> list[Detection]:
-        """The findings of `detect`; `identity` changes with the detector's model file. Raises what it raises."""
+    def __call__(self, detector: Detector, pixels: Pixels, confidence: float, search: Search) -> list[Detection]:
+        """The findings of the detector. Raises what it raises."""
         shown = np.ascontiguousarray(to_uint8(pixels))
-        picture = hashlib.blake2b(shown, digest_size=16).digest()
-        key = (name, identity, confidence, search, shown.shape, picture)
+        picture = hashlib.blake2b(shown.data, digest_size=16).digest()
+        key = (detector.identity, confidence, search, shown.shape, picture)
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
                 return list(self._known[key])
-        found = self._detect(name, pixels, confidence, search)
+        found = detector.detect(pixels, confidence, search)
         with self._lock:
             self._known[key] = tuple(found)
             while len(self._known) > _MOST:

@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio
 
+from lib_finisher.ui import regions
 from lib_finisher.ui.table import Offer, page_table
 
 EMPTY_RECIPE = "{}"
@@ -21,11 +22,15 @@ Accordion = Callable[..., Any]
 """Makes the host's InputAccordion: called with (value, label=..., elem_id=...)."""
 
 
-def build(tab: str, accordion: Accordion, offer: Offer) -> tuple[Any, Any]:
-    """The accordion of one tab ("txt2img" or "img2img"): (its switch, the text that holds the recipe as JSON)."""
+def build(
+    tab: str, accordion: Accordion, offer: Offer | Callable[[], Offer], service: regions.Service | None = None
+) -> tuple[Any, Any]:
+    """The accordion of one tab ("txt2img" or "img2img"): (its switch, the text that holds the recipe as JSON).
+
+    What gives an offer is asked again whenever the page is loaded. Without a service there is no preview of regions.
+    """
     with accordion(False, label="Finisher", elem_id=f"finisher_{tab}") as enabled:
-        table = html.escape(json.dumps(page_table(offer, with_base=tab == "img2img"), ensure_ascii=False), quote=True)
-        gradio.HTML(f'<div class="finisher-editor" data-finisher-tab="{tab}" data-finisher-table="{table}"></div>')
+        gradio.HTML((lambda: _editor(tab, offer())) if callable(offer) else _editor(tab, offer))
         recipe = gradio.Textbox(
             EMPTY_RECIPE,
             label="Finisher recipe",
@@ -33,13 +38,14 @@ def build(tab: str, accordion: Accordion, offer: Offer) -> tuple[Any, Any]:
             elem_classes=["finisher-recipe"],
             lines=1,
         )
+        if service is not None:
+            regions.build(tab, service)
     # A value that arrives from the server (pasted infotext, a preset) has to reach the drawn controls.
     script = f"() => {{ window.finisher && window.finisher.refresh({json.dumps(tab)}); }}"
-    recipe.change(fn=None, inputs=None, outputs=None, **_javascript(script))
+    recipe.change(fn=None, inputs=None, outputs=None, **regions.javascript(script))
     return enabled, recipe
 
 
-def _javascript(script: str) -> dict[str, str]:
-    """The keyword that gives an event its script: another one in gradio 3 and 4."""
-    major = int(gradio.__version__.split(".", maxsplit=1)[0])
-    return {"_js" if major < 4 else "js": script}
+def _editor(tab: str, offer: Offer) -> str:
+    table = html.escape(json.dumps(page_table(offer, with_base=tab == "img2img"), ensure_ascii=False), quote=True)
+    return f'<div class="finisher-editor" data-finisher-tab="{tab}" data-finisher-table="{table}"></div>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lib_finisher.controls import Control, controls_of, differences
@@ -16,10 +16,14 @@ Choices = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Offer:
-    """What the engine has for the controls: choices by the control's name, and the controls it can do nothing with."""
+    """What the engine has for the controls: choices by the control's name, and the controls it can do nothing with.
+
+    `suggested` is what a pass is set to when a choice is made, by the control's name and the choice.
+    """
 
     choices: Choices
     missing: frozenset[str] = frozenset()
+    suggested: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def page_table(offer: Offer, family: str = "", with_base: bool = False) -> dict[str, Any]:
@@ -77,4 +81,6 @@ def _control(row: Control, offer: Offer, family: str) -> dict[str, Any]:
     offered = list(row.choices) or list(offer.choices.get(row.name, ()))
     if offered:
         told["choices"] = offered
+    if row.name in offer.suggested:
+        told["suggested"] = {choice: dict(values) for choice, values in offer.suggested[row.name].items()}
     return told

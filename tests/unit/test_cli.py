@@ -95,7 +95,57 @@ def test_a_recipe_for_a_checkpoints_family(tmp_path: Path, capfd: pytest.Capture
     assert "broken.safetensors" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["finish"], ["plan"], ["recipe"], ["family"]])
+def test_detectors_are_listed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "Mine.PT").write_bytes(b"\0" * 2_500_000)
+    listed = {item["name"]: item for item in report_of(capfd, "detectors", "--detectors", str(tmp_path))["detectors"]}
+    assert (listed["face_yunet"]["present"], listed["face_yunet"]["target"]) == (True, "face")
+    assert (listed["Mine.PT"]["present"], listed["Mine.PT"]["size"]) == (True, 2_500_000)
+    assert (listed["hand_yolov8n.pt"]["present"], listed["hand_yolov8n.pt"]["size"]) == (False, 6_237_883)
+    assert main(["detectors", "--detectors", str(tmp_path)]) == 0
+    out = capfd.readouterr().out
+    rows = {line.split("  ")[0]: line for line in out.splitlines()}
+    assert re.search(r"yes +\? +2\.5 MB", rows["Mine.PT"])
+    assert re.search(r"no +hand .*6\.2 MB", rows["hand_yolov8n.pt"])
+    assert str(tmp_path) in out
+
+
+def test_a_fetch_shows_first_what_it_would_fetch(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "face_yolov8n.pt").write_bytes(b"another version")
+    for call in (["--detectors", str(tmp_path), "fetch", "FACE_yolov8n"], ["fetch", "face_yolov8n.pt", "--detectors"]):
+        assert main(["detectors", *call, *([str(tmp_path)] if call[-1] == "--detectors" else [])]) == 1
+        shown = capfd.readouterr().err
+        told, _, failed = shown.partition("finisher: ")
+        assert re.search(r"from: +https://huggingface\.co/Bingsu/adetailer/resolve/[0-9a-f]{40}/face_yolov8n\.pt", told)
+        assert re.search(r"sha256: +70b640f8[0-9a-f]{56}\n", told)
+        assert "6.2 MB (6230011 bytes)" in told
+        assert "Apache-2.0" in told
+        assert "another version" in failed
+    assert (tmp_path / "face_yolov8n.pt").read_bytes() == b"another version"
+    assert main(["detectors", "fetch", "deepfashion2_yolov8s-seg", "--detectors", str(tmp_path)]) == 1
+    assert "take it from https://huggingface.co/Bingsu/adetailer" in capfd.readouterr().err
+    for unknown in ("nothing_like_it", "../face_yolov8n.pt", "face_yunet"):
+        assert main(["detectors", "fetch", unknown, "--detectors", str(tmp_path)]) == 2
+        assert "hand_yolov8n.pt" in capfd.readouterr().err
+    assert [item.name for item in tmp_path.iterdir()] == ["face_yolov8n.pt"]
+
+
+def test_a_run_takes_detectors_from_its_folder(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def plan(*more: str) -> str:
+        call = ["plan", str(small), "--set", "detail.1.detector=hand_yolov8n", *more]
+        return next(
+            item["reason"] for item in report_of(capfd, *call)["pictures"][0]["stages"] if item["stage"] == "detail"
+        )
+
+    assert 'fetch it with: python -m lib_finisher detectors fetch "hand_yolov8n.pt"' in plan()
+    (tmp_path / "hand_yolov8n.pt").write_bytes(b"no model")
+    assert "fetch" not in plan("--detectors", str(tmp_path))
+    assert main(["plan", str(small), "--trust-model", "f" * 63]) == 2
+    assert "is not a sha256" in capfd.readouterr().err
+    assert main(["plan", str(small), "--trust-model", "F" * 64, "--trust-model", "0" * 64]) == 0
+    capfd.readouterr()
+
+
+@pytest.mark.parametrize("command", [[], ["finish"], ["plan"], ["recipe"], ["family"], ["detectors"]])
 def test_help_is_worth_reading(command: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])

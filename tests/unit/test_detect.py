@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.detection import PORTRAIT_FACE, Photo, collage, score
+from bench.collage import PORTRAIT_FACE, Photo, collage, score
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.detection import Detection, DetectorError, merged
 from lib_finisher.detect.search import Search
@@ -160,7 +160,7 @@ def count_loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_identity_changes_with_the_file_and_with_every_setting(tmp_path: Path) -> None:
     model = Path(shutil.copy(MODEL, tmp_path / "model.onnx"))
-    detectors = Detectors({NAME: lambda: YuNet(model)})
+    detectors = Detectors(makers={NAME: lambda: YuNet(model)})
     searches = (Search(), Search(smallest=21), Search(sliced=False), Search(turned=True))
     seen = [detectors.identity(NAME, search) for search in searches]
     assert seen == [Detectors().identity(NAME, search) for search in searches]
@@ -176,7 +176,7 @@ def test_identity_changes_with_the_file_and_with_every_setting(tmp_path: Path) -
 
 def test_what_is_missing_or_broken_is_named(tmp_path: Path, portrait: np.ndarray) -> None:
     def asked(model: Path) -> Detectors:
-        return Detectors({NAME: lambda: YuNet(model)})
+        return Detectors(makers={NAME: lambda: YuNet(model)})
 
     for act in (lambda one: one.identity(NAME), lambda one: one.detect(NAME, portrait, 0.5)):
         with pytest.raises(DetectorError, match=r"gone\.onnx is missing"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,12 +15,12 @@ from PIL import Image
 
 from lib_finisher.api.infotext import DONE
 from lib_finisher.controls import SettingsError, read
-from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.events import Meter
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import finish_only, given, others, probe, settings, telling
 from lib_finisher.hosts.webui.arguments import read_arguments
 from lib_finisher.hosts.webui.control import HostControl, Job, show
+from lib_finisher.hosts.webui.detectors import detectors
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.pipeline import Finished, Pipeline
@@ -258,9 +257,3 @@ def _base_settings(recipe: Mapping[str, Any]) -> BaseSettings:
 
 def _is_inner(p: Any) -> bool:
     return any(getattr(p, marker, False) for marker in _INNER)
-
-
-@functools.cache
-def detectors() -> Detectors:
-    """The detectors, loaded once."""
-    return Detectors()

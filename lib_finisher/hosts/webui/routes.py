@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import secrets
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,20 +15,20 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBasic
 from modules import call_queue, paths_internal, script_callbacks, sd_models, shared
-from modules.processing import StableDiffusionProcessingImg2Img
 from starlette.exceptions import HTTPException
 
 from lib_finisher.api import answers, requests
 from lib_finisher.api.problems import Problem, RequestError, told
-from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.detection import Detection, DetectorError
+from lib_finisher.detect.fetching import FetchError
+from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Event, Meter, Progress
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import models, probe
+from lib_finisher.hosts.webui import models
 from lib_finisher.hosts.webui.control import HostControl, Job, show
-from lib_finisher.hosts.webui.hooks import detectors
+from lib_finisher.hosts.webui.detectors import Choosable, detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
-from lib_finisher.hosts.webui.infotext import style_texts, told_by
+from lib_finisher.hosts.webui.outer import first_sampler, outer, told_fields
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.pipeline import Pipeline
@@ -46,7 +44,6 @@ LIMITS = requests.Limits()
 _WRONG_REQUEST, _REFUSED_BY_HOST = 422, 409
 
 _basic = HTTPBasic(auto_error=False)
-_detecting = threading.Lock()
 
 
 class _Running:
@@ -74,6 +71,8 @@ def add_to(demo: Any, app: Any) -> None:
         ("/schema", "GET", schema),
         ("/plan", "POST", plan),
         ("/detect", "POST", detect),
+        ("/detectors", "GET", known_detectors),
+        ("/detectors/fetch", "POST", fetch_detector),
         ("/finish", "POST", finish),
         ("/progress", "GET", progress),
     ):
@@ -84,7 +83,7 @@ def add_to(demo: Any, app: Any) -> None:
 async def schema(request: Request) -> JSONResponse:
     """Every control with its range and default (`?family=sdxl` for a family's), and what this host offers."""
     family = request.query_params.get("family", "")
-    return await _answered(lambda: answers.schema_json(_offer(), LIMITS, family))
+    return await _answered(lambda: answers.schema_json(offer(), LIMITS, family))
 
 
 async def plan(request: Request) -> JSONResponse:
@@ -97,6 +96,17 @@ async def detect(request: Request) -> JSONResponse:
     """What a detector finds in a picture."""
     body = await request.body()
     return await _answered(lambda: _detect(requests.json_object(body)))
+
+
+async def known_detectors() -> JSONResponse:
+    """Every detector that is here, and those that are known."""
+    return await _answered(listed)
+
+
+async def fetch_detector(request: Request) -> JSONResponse:
+    """Fetch the file of a known detector into the host's folder of models; answers when it is there."""
+    body = await request.body()
+    return await _answered(lambda: fetched(requests.json_object(body)))
 
 
 async def finish(request: Request) -> JSONResponse:
@@ -120,7 +130,7 @@ def _answer(act: Callable[[], dict[str, Any]]) -> JSONResponse:
         return JSONResponse(act())
     except RequestError as error:
         return JSONResponse(told(error.problems), _WRONG_REQUEST)
-    except (HostError, DetectorError) as error:
+    except (HostError, DetectorError, FetchError) as error:
         return JSONResponse(told([Problem("host", str(error))]), _REFUSED_BY_HOST)
 
 
@@ -148,23 +158,23 @@ def _gate(allowed: str) -> Callable[[Request], Awaitable[None]]:
 
 
 def _plan(data: Mapping[str, Any]) -> dict[str, Any]:
-    asked = requests.read_plan(data, models.facts().family, _offer(), LIMITS)
+    asked = requests.read_plan(data, models.facts().family, offer(), LIMITS)
     work = _works(asked)[0]
-    with closing(_outer()) as outer:
-        found = make_plan(work, asked.recipe, Tools(WebuiHost(outer), _find, Meter(Control())))
+    with closing(outer()) as plain:
+        found = make_plan(work, asked.recipe, Tools(WebuiHost(plain), find_beside, Meter(Control())))
     return answers.plan_json(found, work.size)
 
 
 def _detect(data: Mapping[str, Any]) -> dict[str, Any]:
-    asked = requests.read_detect(data, _offer(), LIMITS)
+    asked = requests.read_detect(data, offer(), LIMITS)
     pixels = asked.picture.pixels
-    found = _find(asked.settings.detector, pixels, asked.settings.confidence)
+    found = find_beside(asked.settings.detector, pixels, asked.settings.confidence)
     return answers.detections_json(found, size_of(pixels))
 
 
 def _finish(data: Mapping[str, Any]) -> dict[str, Any]:
     # Whatever is wrong with the request is said at once, not after other generations.
-    asked = requests.read_finish(data, models.facts().family, _offer(), LIMITS)
+    asked = requests.read_finish(data, models.facts().family, offer(), LIMITS)
     works = _works(asked)
     with call_queue.queue_lock:
         shared.state.begin(job="finisher")
@@ -178,8 +188,8 @@ def _finish(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]:
     """Finish all pictures together, stage by stage. The host is ours meanwhile."""
-    with closing(_outer()) as outer:
-        host = WebuiHost(outer)
+    with closing(outer()) as plain:
+        host = WebuiHost(plain)
         # A generation that ran until now may have had another checkpoint for a while.
         family = host.model().family
         recipe = read_recipe(asked.recipe_data, family)
@@ -209,56 +219,21 @@ def _planned(work: Work, recipe: Recipe, tools: Tools) -> Estimate:
 
 
 def _works(asked: requests.FinishRequest) -> list[Work]:
-    plain = _first_sampler()
-    bases = [asked.base_of(_told_by(picture.infotext), *plain) for picture in asked.pictures]
+    plain = first_sampler()
+    bases = [asked.base_of(told_fields(picture.infotext), *plain) for picture in asked.pictures]
     return [Work(item.pixels, base, mask) for item, base, mask in zip(asked.pictures, bases, asked.masks)]
 
 
-def _told_by(infotext: str) -> dict[str, Any]:
-    """The fields of `Base` that a picture's infotext tells, styles applied."""
-    fields, styles = told_by(infotext)
-    if styles:
-        known = shared.prompt_styles
-        fields["prompt"] = known.apply_styles_to_prompt(fields["prompt"], styles)
-        fields["negative_prompt"] = known.apply_negative_styles_to_prompt(fields["negative_prompt"], styles)
-    return {**fields, **style_texts(styles)}
-
-
-def _first_sampler() -> tuple[str, str]:
-    """The sampler and the scheduler where nobody names any."""
-    return probe.samplers()[0], next(iter(probe.schedulers()), "")
-
-
-def _outer() -> Any:
-    """A processing object that generates nothing: stages take from it what neither they nor the base say."""
-    sampler, scheduler = _first_sampler()
-    wanted = {
-        "sampler_name": sampler,
-        "scheduler": scheduler or None,
-        "outpath_samples": shared.opts.outdir_samples or shared.opts.outdir_img2img_samples,
-        "outpath_grids": shared.opts.outdir_grids or shared.opts.outdir_img2img_grids,
-        "do_not_save_samples": True,
-        "do_not_save_grid": True,
-    }
-    outer = StableDiffusionProcessingImg2Img(**probe.accepted(StableDiffusionProcessingImg2Img, wanted))
-    outer.is_api = True
-    return outer
-
-
-def _offer() -> requests.Offer:
+def offer() -> requests.Offer:
     """What this host has for the controls that name something of it."""
-    return requests.Offer(models.choices(detectors().names()), {"checkpoint": sd_models.checkpoint_aliases})
+    return requests.Offer(
+        models.choices(detectors().names()), {"checkpoint": sd_models.checkpoint_aliases, "detector": Choosable()}
+    )
 
 
-def _find(name: str, pixels: Pixels, confidence: float) -> list[Detection]:
-    """Detect beside a running generation, which has the other detectors for itself."""
-    with _detecting:
-        return _own_detectors().detect(name, pixels, confidence)
-
-
-@functools.cache
-def _own_detectors() -> Detectors:
-    return Detectors()
+def find_beside(name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+    """Detect beside a running generation: where both ask the same detector, one waits for the other."""
+    return detectors().detect(name, pixels, confidence, search)
 
 
 def _listen(event: Event) -> None:

@@ -7,19 +7,30 @@ from typing import Any
 
 from modules import script_callbacks, shared
 
+from lib_finisher.detect.catalogue import trusted_hashes
+
 _SECTION = ("finisher", "Finisher")
+_TRUST = (
+    "of detectors' .pt files, with commas between: such a file may run any program code on this machine when it is "
+    "loaded, as if you had started it; without this, only files that hold nothing but a model are loaded"
+)
 _SCRIPTS = "dynamic_prompting, dynamic_thresholding, lora_block_weight, negpip, wildcards, wildcard_recursive"
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """What the user chose there. `scripts` are file names without ending; `folder` is empty for beside the result."""
+    """What the user chose there.
+
+    `scripts` are file names without ending; `folder` is empty for beside the result; `trusted_models` are sha256 of
+    detectors' files that may run code of their own when they are loaded.
+    """
 
     save_base: bool = False
     save_stages: bool = False
     save_masks: bool = False
     folder: str = ""
     scripts: tuple[str, ...] = ()
+    trusted_models: frozenset[str] = frozenset()
 
 
 def register() -> None:
@@ -36,6 +47,7 @@ def read() -> Preferences:
         save_masks=bool(_value("finisher_save_masks", False)),
         folder=str(_value("finisher_folder", "")).strip(),
         scripts=tuple(name.strip().lower() for name in names if name.strip()),
+        trusted_models=trusted_hashes(str(_value("finisher_trusted_models", "")))[0],
     )
 
 
@@ -49,6 +61,7 @@ def _add() -> None:
          "empty: beside the finished picture", {"restrict_api": True}),
         ("finisher_scripts", _SCRIPTS, "Scripts that stay active inside Finisher's own generations",
          "file names without .py, separated by commas; everything else is left out there", {}),
+        ("finisher_trusted_models", "", "Trusted model files (sha256)", _TRUST, {"restrict_api": True}),
     ):  # fmt: skip
         option: Any = shared.OptionInfo(default, label, section=_SECTION, **more)
         shared.opts.add_option(key, option.info(info) if info else option)

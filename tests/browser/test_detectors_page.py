@@ -1,0 +1,74 @@
+"""Detectors' files that are dropped in while the page is open, on both gradio generations."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lib_finisher.detect.yunet import MODEL
+from tests.standin.server import GRADIOS, Standin, standin
+
+PATIENCE = 60_000
+# The detectors that the accordion of a tab offers.
+OFFERED = """(tab) => {
+  const mount = document.querySelector(`.finisher-editor[data-finisher-tab=${tab}]`);
+  const stage = JSON.parse(mount.dataset.finisherTable).stages.find((item) => item.name === "detail");
+  return stage.passes.controls.find((item) => item.name === "detector").choices;
+}"""
+ROWS = "(tab) => document.querySelectorAll(`.finisher-editor[data-finisher-tab=${tab}] > *`).length"
+
+pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=GRADIOS)
+def host(request: pytest.FixtureRequest) -> Standin:
+    return standin(request.param)
+
+
+@pytest.fixture()
+def page(browser: Any, host: Standin) -> Iterator[Any]:
+    opened = browser.new_page(viewport={"width": 1400, "height": 1200})
+    opened.set_default_timeout(PATIENCE)
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(host.url)
+    opened.wait_for_selector("#finisher_txt2img-visible-checkbox")
+    yield opened
+    opened.close()
+    assert errors == []
+
+
+@pytest.mark.parametrize("tab", ["txt2img", "img2img"])
+def test_reloading_the_page_shows_new_files(page: Any, host: Standin, tab: str) -> None:
+    page.wait_for_function(f"(tab) => ({ROWS})(tab) > 5", arg=tab)
+    rows = page.evaluate(ROWS, tab)
+    assert "dropped.onnx" not in page.evaluate(OFFERED, tab)
+    folder = host.data / "models" / "finisher"
+    folder.mkdir()
+    shutil.copy(MODEL, folder / "dropped.onnx")
+    try:
+        page.reload()
+        page.wait_for_selector("#finisher_txt2img-visible-checkbox")
+        page.wait_for_function(f"(tab) => ({OFFERED})(tab).includes('dropped.onnx')", arg=tab)
+        # It is drawn anew, and whole.
+        page.wait_for_function(f"([tab, rows]) => ({ROWS})(tab) === rows", arg=[tab, rows])
+        page.evaluate(
+            """([tab, text]) => {
+              const field = document.querySelector(`#finisher_${tab}_recipe textarea`);
+              field.value = text;
+              field.dispatchEvent(new Event("input", { bubbles: true }));
+              window.finisher.refresh(tab);
+            }""",
+            [tab, json.dumps({"detail": {"passes": [{"detector": "dropped.onnx"}]}})],
+        )
+        assert "dropped.onnx" in page.input_value(f"#finisher_{tab}_recipe textarea")
+    finally:
+        shutil.rmtree(folder)
+    page.reload()
+    page.wait_for_selector("#finisher_txt2img-visible-checkbox")
+    page.wait_for_function(f"(tab) => !({OFFERED})(tab).includes('dropped.onnx')", arg=tab)
