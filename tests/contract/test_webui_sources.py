@@ -1,36 +1,30 @@
-"""What `lib_finisher/hosts/webui` relies on, looked up in the sources of real hosts.
+"""What `lib_finisher/hosts/webui` relies on, looked up in the sources of real hosts (see `tests/contract/hosts.py`).
 
-FINISHER_WEBUI_DIRS lists checkouts, separated as in PATH. Nothing of them is imported. A host is told by its features
-and named by a letter: A AUTOMATIC1111, F Forge, R reForge, C Forge Classic, N Forge Neo. Where one of them differs, the
-tables say so, and the difference is checked like everything else.
+Where one of them differs, the tables say so, and the difference is checked like everything else.
 """
 
 from __future__ import annotations
 
 import ast
-import functools
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-HOSTS = [Path(item) for item in os.environ.get("FINISHER_WEBUI_DIRS", "").split(os.pathsep) if item]
-NONE = pytest.param(None, marks=pytest.mark.skip(reason="FINISHER_WEBUI_DIRS is not set: no host sources to read"))
+from tests.contract.hosts import (
+    arguments_of,
+    assigned,
+    check_presence,
+    classes,
+    each_host,
+    fields_of,
+    function,
+    lacks,
+    letter,
+    template,
+    tree,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence")
-each_host = pytest.mark.parametrize("host", HOSTS or [NONE], ids=lambda host: host.name if host else "no host")
-
-# What is not there, by the letters of the hosts that lack it.
-LACKING = {
-    ("upscaler.py", "local_data_path"): "N",  # `data_path` is the local one there
-    ("processing.py", "scheduler"): "C",  # part of the sampler's name there
-    ("processing.py", "distilled_cfg_scale"): "ARC",
-    ("options", "forge_additional_modules"): "ARC",
-    ("modules_forge/main_entry.py", "module_list"): "ARC",
-    ("modules_forge/main_entry.py", "refresh_model_loading_parameters"): "ARC",
-    ("infotext_utils.py", "generation_parameters_copypaste"): "C",  # the old name of the module
-}
 
 # (file, function or Class.method, arguments that must be there in this order)
 FUNCTIONS = [
@@ -136,7 +130,7 @@ SETTINGS = [
     "CLIP_stop_at_last_layers", "sd_model_checkpoint", "sd_vae", "forge_additional_modules", "multiple_tqdm",
     "save_init_img", "samples_format", "return_mask_composite", "save_mask_composite", "img2img_background_color",
     "img2img_fix_steps", "token_merging_ratio", "s_noise", "outdir_samples", "outdir_img2img_samples", "outdir_grids",
-    "outdir_img2img_grids",
+    "outdir_img2img_grids", "initial_noise_multiplier", "code_former_weight",
 ]  # fmt: skip
 
 # (file, id of a component of the page), {} where the tab or the part of the page stands
@@ -232,79 +226,6 @@ ORDER = [
     "infotexts.append(",
     "p.scripts.postprocess(p, res)",
 ]
-
-
-@functools.cache
-def tree(host: Path, file: str) -> ast.Module:
-    path = host / file if "/" in file else host / "modules" / file
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@functools.cache
-def letter(host: Path) -> str:
-    """Which host this is, by what the program itself tells hosts apart with."""
-    if not (host / "modules_forge").is_dir():
-        return "A"
-    if "is_wan" in (host / "modules" / "processing.py").read_text(encoding="utf-8"):
-        return "N"
-    if (host / "modules_forge" / "main_entry.py").is_file():
-        return "F"
-    return "R" if (host / "modules" / "sd_schedulers.py").is_file() else "C"
-
-
-def lacks(host: Path, file: str, name: str) -> bool:
-    return letter(host) in LACKING.get((file, name), "")
-
-
-def check_presence(host: Path, file: str, wanted: Iterable[str], found: set[str]) -> None:
-    """Everything is there but what the table says is not."""
-    for name in wanted:
-        assert (name in found) is not lacks(host, file, name), f"{letter(host)}, {file}: {name}"
-
-
-def classes(host: Path, file: str) -> dict[str, ast.ClassDef]:
-    return {node.name: node for node in tree(host, file).body if isinstance(node, ast.ClassDef)}
-
-
-def function(host: Path, file: str, name: str) -> ast.FunctionDef:
-    owner, _, method = name.rpartition(".")
-    body = classes(host, file)[owner].body if owner else tree(host, file).body
-    # The last definition of a name is the one that counts.
-    found = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == method]
-    assert found, f"modules/{file} has no {name}"
-    return found[-1]
-
-
-def arguments_of(spec: ast.arguments) -> list[str]:
-    return [item.arg for item in (*spec.posonlyargs, *spec.args)]
-
-
-def fields_of(host: Path, owner: str, own: bool) -> set[str]:
-    """The dataclass fields of a processing class, those that its constructor takes or those that it fills itself."""
-    found = set()
-    for node in classes(host, "processing.py")[owner].body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            value = ast.unparse(node.value) if node.value is not None else ""
-            if ("init=False" in value) is own:
-                found.add(node.target.id)
-    return found
-
-
-def template(node: ast.expr) -> str:
-    """A text with {} for what is filled in."""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(item.value) if isinstance(item, ast.Constant) else "{}" for item in node.values)
-    return str(node.value) if isinstance(node, ast.Constant) else ""
-
-
-def assigned(host: Path, file: str) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree(host, file)):
-        if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
-            names.add(node.id if isinstance(node, ast.Name) else node.attr)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
-    return names
 
 
 @each_host
@@ -479,21 +400,6 @@ def test_the_hooks_come_in_the_order_that_is_relied_on(host: Path) -> None:
 def test_the_names_are_there(host: Path, file: str, names: list[str]) -> None:
     there = "/" not in file or (host / file).is_file()
     check_presence(host, file, names, assigned(host, file) if there else set())
-
-
-@each_host
-def test_the_callbacks_see_the_prediction_and_may_change_it(host: Path) -> None:
-    text = ast.unparse(function(host, "sd_samplers_cfg_denoiser.py", "CFGDenoiser.forward"))
-    pieces = ["cfg_denoiser_callback(denoiser_params)", "cfg_after_cfg_callback(after_cfg_callback_params)",
-              "= after_cfg_callback_params.x"]  # fmt: skip
-    places = [text.find(piece) for piece in pieces]
-    assert -1 not in places
-    assert places == sorted(places)
-    # The denoiser itself comes with the parameters.
-    before = ast.unparse(next(node for node in ast.walk(function(
-        host, "sd_samplers_cfg_denoiser.py", "CFGDenoiser.forward"
-    )) if isinstance(node, ast.Call) and ast.unparse(node.func) == "CFGDenoiserParams"))  # fmt: skip
-    assert "self" in before
 
 
 def test_our_hooks_take_no_lock_of_the_host() -> None:

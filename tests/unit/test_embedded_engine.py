@@ -93,6 +93,72 @@ def test_outside_the_mask_nothing_moves(host: EmbeddedHost, crop: np.ndarray) ->
     assert float(np.abs(result - crop)[~outside].mean()) > 4 / 255
 
 
+def test_the_noise_multiplier_scales_the_noise_that_sampling_begins_with(host: EmbeddedHost, crop: np.ndarray) -> None:
+    """What is missing leaves the result smoother, what is left over becomes texture."""
+
+    def roughness(multiplier: float) -> float:
+        result = run(host, [element(crop)], replace(SAMPLING, noise_multiplier=multiplier))[0]
+        return float(np.abs(np.diff(result, axis=0)).mean())
+
+    values = [roughness(multiplier) for multiplier in (0.5, 0.8, 1.0, 1.2, 1.5)]
+    assert all(one < other for one, other in itertools.pairwise(values)), values
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "Euler a"])
+def test_a_mask_of_zeros_and_ones_is_differential_already(host: EmbeddedHost, crop: np.ndarray, sampler: str) -> None:
+    mask = np.zeros(crop.shape[:2], dtype=np.float32)
+    mask[30:80, 40:100] = 1
+    soft = replace(SAMPLING, denoising_strength=0.5, sampler=sampler)
+    results = [run(host, [element(crop, mask=mask)], replace(soft, differential=way))[0] for way in (False, True)]
+    assert np.array_equal(*results)
+
+
+@pytest.mark.parametrize("late", [3, 7])
+def test_a_pixel_that_joins_in_late_is_sampled_at_a_lower_strength(
+    host: EmbeddedHost, crop: np.ndarray, late: int
+) -> None:
+    """With a mask of 1 - k/n the first k of the n steps keep the picture under its own noise: the last n - k are a
+    redraw that begins there."""
+    sampling = replace(SAMPLING, denoising_strength=0.6, differential=True)
+    count = host.sampled_steps(sampling)
+    begin = start_angle(0.6) * (1.0 - late / count)
+    lower = next(value for value in np.linspace(0, 0.6, 600_001) if start_angle(value) >= begin)
+    steps = next(
+        number for number in range(1, 99) if host.sampled_steps(Sampling(float(lower), number)) == count - late
+    )
+    mask = np.full(crop.shape[:2], 1.0 - late / count, dtype=np.float32)
+    found = run(host, [element(crop, mask=mask)], sampling)[0]
+    expected = run(host, [element(crop)], Sampling(float(lower), steps))[0]
+    assert float(np.abs(found - expected).max()) < 0.25 / 255
+    soft = run(host, [element(crop, mask=mask)], replace(sampling, differential=False))[0]
+    assert float(np.abs(found - soft).mean()) > 0.5 / 255
+
+
+def test_a_differential_mask_moves_nothing_outside_and_everything_inside(host: EmbeddedHost, crop: np.ndarray) -> None:
+    mask = np.tile(np.linspace(-0.5, 1.5, crop.shape[1], dtype=np.float32).clip(0, 1), (crop.shape[0], 1))
+    sampling = replace(SAMPLING, denoising_strength=0.6)
+    soft, hard = (
+        np.abs(run(host, [element(crop, mask=mask)], replace(sampling, differential=way))[0] - crop) * 255
+        for way in (False, True)
+    )
+    feather = (mask > 0.3) & (mask < 0.7)
+    assert hard[mask == 0].max() < 0.5
+    assert hard[mask == 1].mean() == pytest.approx(soft[mask == 1].mean(), rel=0.1)
+    assert hard[feather].mean() > 1.3 * soft[feather].mean()
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "Euler a"])
+def test_the_extras_do_not_see_the_batch(host: EmbeddedHost, portrait: np.ndarray, sampler: str) -> None:
+    sampling = replace(SAMPLING, sampler=sampler, noise_multiplier=1.1, differential=True)
+    ramp = np.tile(np.linspace(0, 1, 80, dtype=np.float32), (72, 1))
+    masks = (ramp, None, ramp[:, ::-1].copy(), np.sqrt(ramp))
+    elements = [
+        element(np.ascontiguousarray(portrait[90 * i : 90 * i + 72, 200:280]), i, mask) for i, mask in enumerate(masks)
+    ]
+    for one, result in zip(elements, run(host, elements, sampling)):
+        assert np.array_equal(run(host, [one], sampling)[0], result)
+
+
 @pytest.mark.parametrize("height, width", [(1, 1), (16, 16), (17, 33), (64, 8), (8, 300)])
 def test_any_size(host: EmbeddedHost, gradient, height: int, width: int) -> None:  # type: ignore[no-untyped-def]
     picture = gradient(height, width)

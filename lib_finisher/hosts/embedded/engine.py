@@ -31,6 +31,7 @@ CAPABILITIES = Capabilities(
     schedulers=(),
     noise_samplers=frozenset(SAMPLERS),
     prompts=False,
+    extras=frozenset({"noise_multiplier", "differential"}),
 )
 
 
@@ -87,10 +88,11 @@ class EmbeddedHost:
             return [element.pixels.copy() for element in batch.elements]
         begin = start_angle(sampling.denoising_strength)
         angles = [begin * (1.0 - number / count) for number in range(count + 1)]
-        running = [Trajectory.begin(element, begin) for element in batch.elements]
+        running = [Trajectory.begin(element, begin, sampling.noise_multiplier) for element in batch.elements]
         for number in range(count):
+            share = number / count if sampling.differential else None
             for one in running:
-                one.step(self._denoiser.clean, angles[number], angles[number + 1], sampler == EULER_A)
+                one.step(self._denoiser.clean, angles[number], angles[number + 1], sampler == EULER_A, share)
             watch.step(number + 1, count)
         return [one.picture() for one in running]
 

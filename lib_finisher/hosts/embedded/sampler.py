@@ -1,4 +1,4 @@
-"""Sampling with the denoiser: Euler and Euler ancestral, soft masks, noise from the picture's field."""
+"""Sampling with the denoiser: Euler and Euler a, soft and differential masks, noise from the picture's field."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ SAMPLERS = (EULER, EULER_A)
 
 # Chosen by measurement (bench/denoisers.py): at denoising strength 0.3 edges stay and fine texture is redrawn.
 _SHIFT = 0.4
+
+# A mask that was blurred or resized may fall short of 1 by this and is still meant to be 1.
+_NEARLY = 1e-3
 
 Clean = Callable[[Array, float], Array]
 
@@ -40,19 +43,29 @@ class Trajectory:
     draws: int
 
     @classmethod
-    def begin(cls, element: Element, phi: float) -> Trajectory:
-        """The element with noise of that angle added."""
+    def begin(cls, element: Element, phi: float, noise_multiplier: float = 1.0) -> Trajectory:
+        """The element with noise of that angle added: z = cos(phi) x / sigma_data + sin(phi) k n.
+
+        k is `noise_multiplier`. The denoiser still takes its level to be that of k = 1: noise that is left over becomes
+        texture, noise that is missing makes the result smoother. Noise that is drawn later is not scaled.
+        """
         original = np.asarray(element.pixels * 2.0 - 1.0, dtype=np.float32)
         noise = _noise(element, 0, original.shape)
-        z = math.cos(phi) / SIGMA_DATA * original + math.sin(phi) * noise
+        z = math.cos(phi) / SIGMA_DATA * original + math.sin(phi) * noise_multiplier * noise
         return cls(element, np.asarray(z, dtype=np.float32), original, 1)
 
-    def step(self, clean: Clean, phi: float, following: float, ancestral: bool) -> None:
-        """One evaluation of the denoiser, then on to the angle `following`."""
+    def step(self, clean: Clean, phi: float, following: float, ancestral: bool, share: float | None = None) -> None:
+        """One evaluation of the denoiser, then on to the angle `following`.
+
+        The mask says how much each pixel changes. With `share`, that of the steps that are done (0 in the first), the
+        mask is differential: pixels where it is at least 1 - share change wholly, the others not at all.
+        """
         picture = clean(self.z, phi)
         if self.element.mask is not None:
             # The kept part follows its own noise path, so that what is drawn always sees a true context.
             mask = self.element.mask[..., None]
+            if share is not None:
+                mask = (mask >= np.float32(1.0 - share - _NEARLY)).astype(np.float32)
             picture = picture * mask + self.original * (1.0 - mask)
         noise = (self.z - math.cos(phi) / SIGMA_DATA * picture) / math.sin(phi)
         down, up = _ancestral_split(phi, following) if ancestral else (math.tan(following), 0.0)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from lib_finisher.hosts.embedded.upscaler_tiles import TiledModel
+from lib_finisher.hosts.port import Array, HostError, UpscalerFacts, Watch
+from lib_finisher.stages.upscaler_names import scale_told
 
-from lib_finisher.hosts.port import Array, HostError, OutOfMemory, UpscalerFacts, Watch
-
-_EXTENSIONS = frozenset({".pth", ".pt", ".safetensors"})
+_EXTENSIONS = frozenset({".pth", ".pt", ".ckpt", ".safetensors"})
 _NEEDED = ("torch", "torchvision", "spandrel")
-_TILE = 256
-_CONTEXT = 32
+# A name that tells no scale is nearly always that of a 4x model.
+_USUAL_SCALE = 4
+_MOST_LOADED = 2
 
 
 class UpscalerFolder:
@@ -23,7 +23,7 @@ class UpscalerFolder:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._loaded: dict[str, Any] = {}
+        self._loaded: dict[str, TiledModel] = {}
         self._hashes: dict[tuple[str, int, int], str] = {}
 
     def missing_packages(self) -> tuple[str, ...]:
@@ -43,7 +43,10 @@ class UpscalerFolder:
         """What can be run here, without loading any."""
         if self.missing_packages():
             return ()
-        return tuple(UpscalerFacts(name, _scale_in(name), self._identity(file)) for name, file in self.files().items())
+        return tuple(
+            UpscalerFacts(name, scale_told(name) or _USUAL_SCALE, self._identity(file))
+            for name, file in self.files().items()
+        )
 
     def _identity(self, file: Path) -> str:
         """The hash of a file's contents, worked out again only when the file has changed."""
@@ -59,49 +62,48 @@ class UpscalerFolder:
 
     def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
         """`pixels` (height, width, 3) enlarged by the model's own scale. Raises HostError and OutOfMemory."""
-        descriptor = self._load(name)
-        import torch
+        return self._model(name)(pixels, watch)
 
-        scale = int(descriptor.scale)
-        height, width = pixels.shape[:2]
-        result = np.empty((height * scale, width * scale, 3), dtype=np.float32)
-        places = [(y, x) for y in range(0, height, _TILE) for x in range(0, width, _TILE)]
-        for number, (top, left) in enumerate(places, 1):
-            bottom, right = min(top + _TILE, height), min(left + _TILE, width)
-            y0, x0 = max(0, top - _CONTEXT), max(0, left - _CONTEXT)
-            y1, x1 = min(height, bottom + _CONTEXT), min(width, right + _CONTEXT)
-            crop = torch.from_numpy(np.ascontiguousarray(pixels[y0:y1, x0:x1].transpose(2, 0, 1)))[None]
-            try:
-                with torch.inference_mode():
-                    enlarged = descriptor(crop)[0].numpy().transpose(1, 2, 0)
-            except (torch.OutOfMemoryError, MemoryError) as error:
-                raise OutOfMemory(f"The upscaler {name} ran out of memory.") from error
-            rows = slice((top - y0) * scale, (bottom - y0) * scale)
-            columns = slice((left - x0) * scale, (right - x0) * scale)
-            result[top * scale : bottom * scale, left * scale : right * scale] = enlarged[rows, columns]
-            watch.step(number, len(places))
-        return np.clip(result, 0.0, 1.0)
-
-    def _load(self, name: str) -> Any:
-        if name in self._loaded:
-            return self._loaded[name]
+    def _model(self, name: str) -> TiledModel:
         files = self.files()
         if name not in files:
             raise HostError(f"There is no upscaler {name!r}. Upscalers here: {', '.join(files) or 'none'}.")
-        try:
-            import spandrel
-        # A torch and a torchvision that do not fit each other fail in many ways.
-        except Exception as error:
-            raise HostError(f"Upscaler models cannot be run here: spandrel does not import ({error}).") from error
-        try:
-            descriptor = spandrel.ModelLoader(device="cpu").load_from_file(files[name])
-        # spandrel and torch raise many kinds for a file that is no model; all mean the same to the user.
-        except Exception as error:
-            raise HostError(f"{files[name].name} is not an upscaler that spandrel can load ({error}).") from error
-        if not isinstance(descriptor, spandrel.ImageModelDescriptor) or descriptor.input_channels != 3:
-            raise HostError(f"{files[name].name} is no upscaler of colour pictures.")
-        self._loaded[name] = descriptor.eval()
-        return self._loaded[name]
+        identity = self._identity(files[name])
+        if identity not in self._loaded:
+            model = TiledModel(name, _loaded(files[name]))
+            while len(self._loaded) >= _MOST_LOADED:
+                self._loaded.pop(next(iter(self._loaded)))
+            self._loaded[identity] = model
+        return self._loaded[identity]
+
+
+def _loaded(file: Path) -> Any:
+    """The model of a file on the device that it will run on. Raises HostError."""
+    try:
+        import spandrel
+        import torch
+    # A torch and a torchvision that do not fit each other fail in many ways.
+    except Exception as error:
+        raise HostError(f"Upscaler models cannot be run here: spandrel does not import ({error}).") from error
+    try:
+        if file.suffix.lower() == ".pt":
+            # Spandrel would take such a file for a TorchScript program first, and run it.
+            state = spandrel.canonicalize_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+            descriptor = spandrel.ModelLoader(device="cpu").load_from_state_dict(state)
+        else:
+            descriptor = spandrel.ModelLoader(device="cpu").load_from_file(file)
+    # spandrel and torch raise many kinds for a file that is no model; all mean the same to the user.
+    except Exception as error:
+        raise HostError(f"{file.name} is not an upscaler that spandrel can load ({error}).") from error
+    if not isinstance(descriptor, spandrel.ImageModelDescriptor) or descriptor.input_channels != 3:
+        raise HostError(f"{file.name} is no upscaler of colour pictures.")
+    descriptor.eval()
+    if torch.cuda.is_available():
+        descriptor.to("cuda")
+        # Half precision is slower on a CPU, or not there at all.
+        if descriptor.supports_half:
+            descriptor.half()
+    return descriptor
 
 
 def _installed(name: str) -> bool:
@@ -110,9 +112,3 @@ def _installed(name: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _scale_in(name: str) -> int:
-    """The scale that a model's file name tells by custom ("4x-UltraSharp", "RealESRGAN_x4"); 4 where it tells none."""
-    found = re.search(r"(?:^|[^0-9])([1-8])x|x([1-8])(?![0-9])", name, flags=re.IGNORECASE)
-    return int(next(group for group in found.groups() if group)) if found else 4

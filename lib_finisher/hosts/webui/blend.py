@@ -1,4 +1,4 @@
-"""Soft masks: at every step the prediction is blended with the original, element by element.
+"""Soft and differential masks: at every step the prediction is blended with the original, element by element.
 
 The host's own mask would be rounded, and Forge adds noise of the global generator to what it keeps.
 """
@@ -13,14 +13,23 @@ import torch
 from modules import script_callbacks
 
 from lib_finisher.hosts.webui import probe
+from lib_finisher.hosts.webui.steps import Steps
+
+# A mask that was blurred or resized may fall short of 1 by this and is still meant to be 1.
+_NEARLY = 1e-3
 
 
 class Blend:
-    """The original latents of a running nested call and how much of each cell may change (N, 1, height, width)."""
+    """The original latents of a running nested call and how much of each cell may change (N, 1, height, width).
 
-    def __init__(self, original: torch.Tensor, strength: torch.Tensor) -> None:
+    With `steps` the mask is differential: a cell changes wholly once the share 1 - m of the steps is done, and not at
+    all before.
+    """
+
+    def __init__(self, original: torch.Tensor, strength: torch.Tensor, steps: Steps | None = None) -> None:
         self.original = original
         self.strength = strength
+        self.steps = steps
         self._noisy: torch.Tensor | None = None
         self._sigma: torch.Tensor | None = None
         self._denoiser: Any = None
@@ -37,13 +46,19 @@ class Blend:
         if probe.delivers_noise(self._denoiser) and self._noisy is not None and self._sigma is not None:
             share = self._signal_share(self._sigma).to(prediction)
             original = (self._noisy - share.sqrt() * original) / (1.0 - share).clamp(min=1e-6).sqrt()
-        strength = self.strength.to(prediction)
+        strength = self._strength_now().to(prediction)
         return prediction * strength + original * (1.0 - strength)
 
     def finish(self, samples: torch.Tensor) -> torch.Tensor:
         """The finished latents, with the original back wherever nothing at all was to change."""
         touched = (self.strength > 0).to(samples)
         return samples * touched + self.original.to(samples) * (1.0 - touched)
+
+    def _strength_now(self) -> torch.Tensor:
+        if self.steps is None or self._sigma is None:
+            return self.strength
+        share = self.steps.reach(float(self._sigma.max()))
+        return (self.strength >= 1.0 - share - _NEARLY).to(self.strength)
 
     def _signal_share(self, times: torch.Tensor) -> torch.Tensor:
         """The cumulative alpha at (possibly fractional) timesteps."""

@@ -20,7 +20,7 @@ from lib_finisher.hosts.port import (
     UpscalerFacts,
     Watch,
 )
-from lib_finisher.hosts.webui import models, probe
+from lib_finisher.hosts.webui import models, probe, restoration
 from lib_finisher.hosts.webui.nested import Order, redraw_together, scripts_to_keep
 from lib_finisher.stages.diffusion import EXTRA_NETWORK
 
@@ -35,6 +35,7 @@ _RELEVANT = (
     "CLIP_stop_at_last_layers", "sd_vae", "sd_vae_encode_method", "sd_vae_decode_method", "eta_ancestral",
     "eta_ddim", "img2img_fix_steps", "img2img_extra_noise", "token_merging_ratio", "token_merging_ratio_img2img",
     "emphasis", "s_noise", "s_churn", "s_min_uncond", "skip_early_cond", "forge_additional_modules",
+    "code_former_weight",
 )  # fmt: skip
 # What would otherwise be shown or saved for every nested call.
 _QUIET = {"multiple_tqdm": False, "save_init_img": False}
@@ -121,6 +122,15 @@ class WebuiHost:
         """See `Host.upscale`."""
         watch.step(1, 1)
         return models.upscale(name, pixels)
+
+    def face_restorers(self) -> tuple[str, ...]:
+        """See `Host.face_restorers`."""
+        return restoration.names()
+
+    def restore_faces(self, name: str, pixels: Array, watch: Watch) -> Array:
+        """See `Host.restore_faces`."""
+        watch.step(1, 1)
+        return restoration.restore(name, pixels)
 
     def free_memory(self) -> None:
         """See `Host.free_memory`."""

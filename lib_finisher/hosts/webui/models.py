@@ -17,8 +17,8 @@ from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, U
 from lib_finisher.hosts.webui import probe, restoration
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.model_header import HeaderError
-from lib_finisher.stages.upscale import MOST_SIDE
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
+from lib_finisher.stages.upscale_settings import MOST_SIDE
 
 logger = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from lib_finisher.hosts.webui import probe
 from lib_finisher.hosts.webui.blend import Blend, blending
 from lib_finisher.hosts.webui.guard import undisturbed
 from lib_finisher.hosts.webui.noise import FieldBrownian, FieldNoise
+from lib_finisher.hosts.webui.steps import Steps
 from lib_finisher.imaging.arrays import to_uint8
 
 _MARKERS = ("_ad_disabled", "_ad_inner", "_finisher_inner")
@@ -80,7 +81,7 @@ class NestedImg2Img(StableDiffusionProcessingImg2Img):
             cells = torch.nn.functional.interpolate(whole, size=self.init_latent.shape[-2:], mode="area")
             if self.init_latent.ndim == 5:
                 cells = cells.unsqueeze(2)
-            self.blend = Blend(self.init_latent.clone(), cells)
+            self.blend = Blend(self.init_latent.clone(), cells, self._differential_steps())
             if self.is_using_inpainting_conditioning:
                 # Without an image mask the host tells an inpainting model to redraw everything.
                 picture = _picture_tensor(self.order.elements).to(self.init_latent)
@@ -89,6 +90,22 @@ class NestedImg2Img(StableDiffusionProcessingImg2Img):
                 )
         # The host forgets Skip when its loop begins, just after this; encoding may have taken a while.
         _check_flags()
+
+    def _differential_steps(self) -> Steps | None:
+        """What tells a differential mask how far sampling is. None for a soft mask, and for samplers over timesteps:
+        these begin with more noise than they take off, and what joins in late keeps it."""
+        if not (self.order.sampling.differential and probe.works_on_sigmas(self.sampler)):
+            return None
+        steps, host_sigmas = Steps(), self.sampler.get_sigmas
+
+        def get_sigmas(p: Any, number: int) -> torch.Tensor:
+            sigmas: torch.Tensor = host_sigmas(p, number)
+            steps.begin(sigmas.tolist())
+            return sigmas
+
+        # The sampler was made for this call alone, so there is nothing to put back.
+        self.sampler.get_sigmas = get_sigmas
+        return steps
 
     def sample(self, **arguments: Any) -> torch.Tensor:
         """The host's sampling, with the random sources replaced and the steps told."""
@@ -127,7 +144,7 @@ def redraw_together(order: Order) -> list[Array]:
     except (HostError, Interrupted, Skipped):
         raise
     except Exception as error:
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise OutOfMemory(f"{type(error).__name__}: {error}") from error
         raise HostError(f"The host could not redraw this: {type(error).__name__}: {error}") from error
     raise HostError("The host made no picture. Its log may say why.")
@@ -168,7 +185,7 @@ def _processing(order: Order) -> NestedImg2Img:
         "n_iter": 1,
         "resize_mode": 0,
         "restore_faces": False,
-        "initial_noise_multiplier": 1.0,
+        "initial_noise_multiplier": sampling.noise_multiplier,
         "do_not_save_samples": True,
         "do_not_save_grid": True,
         "do_not_reload_embeddings": True,
@@ -224,7 +241,8 @@ def _checked(found: list[Array], order: Order) -> list[Array]:
     return found
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the device had too little memory, in whatever way it says so."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
     text = str(error).lower()

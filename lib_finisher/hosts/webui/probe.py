@@ -12,7 +12,7 @@ from modules import sd_models, sd_samplers, sd_vae, shared
 
 from lib_finisher.hosts.port import HostError
 
-_EXTRAS = ("text_encoders", "clip_skip", "distilled_cfg_scale", "eta", "s_noise")
+_EXTRAS = ("text_encoders", "clip_skip", "distilled_cfg_scale", "eta", "s_noise", "noise_multiplier", "differential")
 _VAE_WORDS = ("Automatic", "None")
 
 
@@ -81,7 +81,13 @@ def extras() -> frozenset[str]:
     from modules.processing import StableDiffusionProcessingImg2Img
 
     fields = accepted(StableDiffusionProcessingImg2Img, dict.fromkeys(("distilled_cfg_scale", "eta", "s_noise")))
-    return frozenset({"clip_skip", *fields, *(("text_encoders",) if has_forge_loader() else ())})
+    everywhere = {"clip_skip", "noise_multiplier", "differential"}
+    return frozenset({*everywhere, *fields, *(("text_encoders",) if has_forge_loader() else ())})
+
+
+def works_on_sigmas(sampler: Any) -> bool:
+    """Whether a sampler runs over noise levels, and not over timesteps as DDIM, PLMS and UniPC do."""
+    return hasattr(sampler, "get_sigmas")
 
 
 def missing_controls() -> frozenset[str]:

@@ -15,9 +15,10 @@ def initialize():
     shared.state = shared_state.State()
     shared.prompt_styles = styles.StyleDatabase()
 
-    from modules import compat, extra_networks, sd_models
+    from modules import compat, extra_networks, face_restoration, sd_models
 
     compat.watch_components()
+    face_restoration.setup_models()
     sd_models.setup_model()
     extra_networks.initialize()
     initialize_rest(reload_script_modules=False)

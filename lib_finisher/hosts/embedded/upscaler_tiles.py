@@ -1,0 +1,118 @@
+"""Running a loaded upscaler model over a picture in overlapping tiles, several at a time where memory allows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lib_finisher.hosts.port import Array, OutOfMemory, Watch
+from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.redraw.layout import Axis, Grid, even_grid
+
+logger = logging.getLogger(__name__)
+
+# Tiles fade into each other over this many pixels of the model's input.
+_OVERLAP = 48
+_SMALLEST = 64
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much a device is given at once: `tile` is the largest side of a tile in the model's input, in pixels, and
+    `together` how many tiles go in one batch."""
+
+    tile: int = 320
+    together: int = 1
+
+    def smaller(self) -> Share | None:
+        """The next thing to try where this was too much; None where nothing is left."""
+        if self.together > 1:
+            return Share(self.tile, self.together // 2)
+        return Share(self.tile // 2, 1) if self.tile // 2 >= _SMALLEST else None
+
+
+# On a CPU more than one tile at a time is no faster.
+CPU_SHARE, GPU_SHARE = Share(), Share(512, 8)
+
+
+class TiledModel:
+    """A spandrel descriptor on its device."""
+
+    def __init__(self, name: str, descriptor: Any, share: Share | None = None) -> None:
+        self.scale = int(descriptor.scale)
+        self._name = name
+        self._descriptor = descriptor
+        self._share = share or (CPU_SHARE if descriptor.device.type == "cpu" else GPU_SHARE)
+        # Some architectures look at the whole picture; spandrel says so.
+        self._whole = descriptor.tiling.name == "INTERNAL"
+
+    def __call__(self, pixels: Array, watch: Watch) -> Array:
+        """`pixels` (height, width, 3) enlarged by the model's scale, 0..1. Raises OutOfMemory and what `watch` raises.
+
+        What was too much for the device is not tried again: the next picture begins with what worked.
+        """
+        while True:
+            try:
+                return self._run(pixels, watch)
+            except (MemoryError, RuntimeError) as error:
+                share = self._share.smaller()
+                if not _short_of_memory(error):
+                    raise
+                if share is None or self._whole:
+                    raise OutOfMemory(f"The upscaler {self._name} ran out of memory; use a smaller model.") from error
+            _empty_caches()
+            logger.info("%s: out of memory, on with tiles of %d, %d at once.", self._name, share.tile, share.together)
+            self._share = share
+
+    def _run(self, pixels: Array, watch: Watch) -> Array:
+        size = size_of(pixels)
+        side = max(size.width, size.height) if self._whole else self._share.tile
+        grid = even_grid(size, Size(side, side), _OVERLAP, 1)
+        weights = [tent for _, tent in _enlarged(grid, self.scale).tiles()]
+        boxes = [box for box, _ in grid.tiles()]
+        result = np.zeros((size.height * self.scale, size.width * self.scale, 3), dtype=np.float32)
+        for begin in range(0, len(boxes), self._share.together):
+            batch = boxes[begin : begin + self._share.together]
+            crops = [pixels[box.top : box.bottom, box.left : box.right] for box in batch]
+            for box, weight, made in zip(batch, weights[begin:], self._model(np.stack(crops))):
+                place = box.scaled(self.scale)
+                result[place.top : place.bottom, place.left : place.right] += made * weight()[..., None]
+            watch.step(begin + len(batch), len(boxes))
+        return np.clip(result, 0.0, 1.0, out=result)
+
+    def _model(self, crops: Array) -> Array:
+        made = self._in_precision(crops)
+        if not np.isfinite(made).all() and str(self._descriptor.dtype) == "torch.float16":
+            logger.info("%s gave numbers out of range in half precision, on in full.", self._name)
+            self._descriptor.float()
+            made = self._in_precision(crops)
+        return made
+
+    def _in_precision(self, crops: Array) -> Array:
+        import torch
+
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)))
+            made = self._descriptor(batch.to(self._descriptor.device, self._descriptor.dtype))
+            return made.float().cpu().numpy().transpose(0, 2, 3, 1)
+
+
+def _enlarged(grid: Grid, scale: int) -> Grid:
+    return Grid(
+        *(Axis(a.length * scale, a.tile * scale, tuple(s * scale for s in a.starts)) for a in (grid.columns, grid.rows))
+    )
+
+
+def _short_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _NO_MEMORY)
+
+
+def _empty_caches() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
