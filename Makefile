@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 
 .PHONY: setup demo test lint bench soak clean
 
-setup: $(VENV)/ready-test .venv-gradio3/ready-gradio3 .venv-gradio4/ready-gradio4
+setup: $(VENV)/ready-test .venv-gradio3/ready-gradio3 .venv-gradio4/ready-gradio4 .venv-mediapipe/ready-mediapipe
 
 .venv-gradio3/ready-gradio3: requirements/gradio3.txt
 	@$(PYTHON) tools/set_up.py $(@D) --for gradio3
@@ -13,10 +13,13 @@ setup: $(VENV)/ready-test .venv-gradio3/ready-gradio3 .venv-gradio4/ready-gradio
 .venv-gradio4/ready-gradio4: requirements/gradio4.txt
 	@$(PYTHON) tools/set_up.py $(@D) --for gradio4
 
+.venv-mediapipe/ready-mediapipe: requirements/mediapipe.txt
+	@$(PYTHON) tools/set_up.py $(@D) --for mediapipe
+
 $(VENV)/ready-demo: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt tools/set_up.py
 	@$(PYTHON) tools/set_up.py $(VENV) --for demo || test $$? -eq 1
 
-$(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt requirements/test.txt requirements/lint.txt requirements/browser.txt tools/set_up.py
+$(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt requirements/test.txt requirements/lint.txt requirements/browser.txt tools/set_up.py tools/fetch_weights.py
 	@$(PYTHON) tools/set_up.py $(VENV) --for test
 
 demo: $(VENV)/ready-demo
@@ -24,6 +27,7 @@ demo: $(VENV)/ready-demo
 
 test: setup lint
 	@$(RUN) -m pytest
+	@.venv-mediapipe/bin/python -m pytest tests/unit/test_mediapipe.py
 	@$(PYTHON) tools/test_pythons.py
 
 lint: setup

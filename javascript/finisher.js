@@ -161,6 +161,8 @@
       const rest = stage.controls.filter((control) => stage.passes || !control.prominent);
       if (stage.passes) {
         body.append(this.passBar(stage, id));
+        const more = window.finisher.more[stage.name];
+        if (more) body.append(...more(this, stage, id));
         const others = stage.passes.controls.filter((control) => !control.prominent);
         body.append(element("div", { class: "finisher-fields" },
           ...others.map((control) => this.field(stage, true, control, id, true))));
@@ -268,6 +270,9 @@
   }
 
   window.finisher = {
+    // What other files of this folder add under the passes of a stage, by its name: (editor, stage, id) to elements.
+    more: {},
+    element,
     // The page calls this by name when the recipe's text was changed by the server.
     refresh(tab) {
       if (editors[tab]) editors[tab].refresh();

@@ -119,6 +119,7 @@ def stage_json(item: StageReport) -> dict[str, Any]:
         "megapixel_steps": round(item.cost.megapixel_steps, 4),
         "size": [item.size.width, item.size.height],
         "notes": [*item.notes, *item.refusals],
+        "prompts": dict(item.prompts),
     }
 
 

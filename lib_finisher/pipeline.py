@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StageReport:
-    """What one stage did to one picture. `status` is "ran", "skipped", "reused" or "failed"."""
+    """What one stage did to one picture. `status` is "ran", "skipped", "reused" or "failed".
+
+    `prompts` are those that wildcards were expanded in, by what they were for.
+    """
 
     stage: str
     label: str
@@ -53,6 +56,7 @@ class StageReport:
     size: Size = Size(1, 1)
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -198,6 +202,7 @@ class _Turn:
         output = StageOutput(from_uint16(array), "reused", str(note.get("reason", "")))
         output.notes = [str(text) for text in note.get("notes", ())]
         output.refusals = [Refusal(**item) for item in note.get("refusals", ())]
+        output.prompts = {str(label): str(text) for label, text in note.get("prompts", {}).items()}
         if "regions" in note:
             output.regions = tuple(region_from(item) for item in note["regions"])
         if note.get("mask") is not None and self.pipeline._store is not None:
@@ -292,6 +297,7 @@ class _Turn:
                 "reason": output.reason,
                 "stage": self.stage.name,
                 "notes": output.notes,
+                "prompts": output.prompts,
                 "refusals": refusals,
             }
             if output.regions is not None:
@@ -326,6 +332,7 @@ class _Turn:
             cost=output.cost,
             size=size_of(hand.work.pixels),
             notes=tuple(output.notes),
+            prompts=dict(output.prompts),
             refusals=tuple(f"{item.label}: {item.reason}" for item in output.refusals),
         )
         hand.done.reports.append(told)

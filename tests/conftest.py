@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +56,31 @@ def weights(name: str) -> Path:
     file = Path(REAL_CACHE or Path.home() / ".cache") / "finisher" / "upscalers" / name
     if not file.is_file():
         pytest.skip(f"{name} is not there; `make setup` fetches it")
+    return file
+
+
+def detector_weights(name: str) -> Path:
+    """A detector's file that `make setup` fetches; skips where it is not there, and fails in CI."""
+    return _fetched("detectors", name)
+
+
+def photograph(name: str) -> np.ndarray:
+    """A photograph as pixels: astronaut.png, grace_hopper.jpg, or bus.jpg and zidane.jpg of the package ultralytics."""
+    if name == PORTRAIT.name:
+        return load_picture(PORTRAIT).pixels
+    if name not in ("bus.jpg", "zidane.jpg"):
+        return load_picture(_fetched("photographs", name)).pixels
+    package = importlib.util.find_spec("ultralytics")
+    if package is None or package.origin is None:
+        pytest.skip(f"{name} is in the package ultralytics, which is not installed")
+    return load_picture(Path(package.origin).parent / "assets" / name).pixels
+
+
+def _fetched(folder: str, name: str) -> Path:
+    file = Path(REAL_CACHE or Path.home() / ".cache") / "finisher" / folder / name
+    if not file.is_file():
+        reason = f"{name} is not there; `make setup` fetches it"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return file
 
 

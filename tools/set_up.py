@@ -21,18 +21,21 @@ def main() -> int:
     """Exit status 0 when everything is there, 1 when something that is named is missing, 2 when nothing can run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the virtual environment to make or complete")
-    parser.add_argument("--for", dest="purpose", choices=("demo", "test", "core", "gradio3", "gradio4"), default="demo")
+    parser.add_argument(
+        "--for", dest="purpose", choices=("demo", "test", "core", "gradio3", "gradio4", "mediapipe"), default="demo"
+    )
     options = parser.parse_args()
     python = _environment(options.folder)
     missing = [name for name, arguments in _steps(options.purpose) if not _install(python, name, arguments)]
-    if options.purpose.startswith("gradio"):
+    if options.purpose.startswith("gradio") or options.purpose == "mediapipe":
         return _ended(options, missing)
     if not _core_imports(python) and not _borrow_from_system(options.folder, python):
         sys.stderr.write("set-up: numpy, OpenCV and Pillow are needed and could not be had; nothing can be run.\n")
         return 2
     if options.purpose != "core":
         _let_torchvision_import(options.folder, python)
-        fetched = subprocess.run([python, HERE / "tools" / "fetch_weights.py"], check=False)
+        fetch = [python, HERE / "tools" / "fetch_weights.py", "--for", options.purpose]
+        fetched = subprocess.run(fetch, check=False)
         missing += ["weights"] if fetched.returncode else []
     return _ended(options, missing)
 
@@ -56,6 +59,9 @@ def _environment(folder: Path) -> Path:
 def _steps(purpose: str) -> list[tuple[str, list[str]]]:
     if purpose.startswith("gradio"):
         return [(purpose, ["-r", str(REQUIREMENTS / f"{purpose}.txt")])]
+    if purpose == "mediapipe":
+        packages = ["--no-deps", "-r", str(REQUIREMENTS / "mediapipe.txt")]
+        return [("mediapipe", packages), ("test packages", ["-r", str(REQUIREMENTS / "test.txt")])]
     steps = [("core packages", ["-r", str(REQUIREMENTS / "core.txt")])]
     if purpose in ("test", "core"):
         steps.append(("test packages", ["-r", str(REQUIREMENTS / "test.txt")]))
@@ -64,7 +70,7 @@ def _steps(purpose: str) -> list[tuple[str, list[str]]]:
         steps.append(("browser driver", ["-r", str(REQUIREMENTS / "browser.txt")]))
     if purpose != "core":
         steps.append(("torch", ["-r", str(REQUIREMENTS / "torch.txt")]))
-        steps.append(("spandrel", ["--no-deps", "-r", str(REQUIREMENTS / "torch-no-deps.txt")]))
+        steps.append(("spandrel and ultralytics", ["--no-deps", "-r", str(REQUIREMENTS / "torch-no-deps.txt")]))
     return steps
 
 

@@ -15,6 +15,7 @@ from lib_finisher.stages.stage import Base
 
 KEY, KEY_VERSION, KEY_SIZE = "Finisher", "Finisher version", "Finisher size"
 KEY_STAGES, KEY_NOTES, KEY_ERROR = "Finisher stages", "Finisher notes", "Finisher error"
+KEY_PROMPTS = "Finisher prompts"
 _LONGEST_NOTES = 600
 DONE = ("ran", "reused")
 # As the web UIs read it: the last line holds pairs, if there are at least three.
@@ -58,6 +59,9 @@ def outcome_pairs(done: Finished, notes: Sequence[str]) -> dict[str, str]:
         KEY_SIZE: f"{size.width} x {size.height}",
         KEY_STAGES: ", ".join(item.stage for item in done.reports if item.status in DONE) or "none",
     }
+    prompts = {f"{item.stage}, {label}": text for item in done.reports for label, text in item.prompts.items()}
+    if prompts:
+        pairs[KEY_PROMPTS] = json.dumps(prompts, ensure_ascii=False)
     if notes:
         pairs[KEY_NOTES] = "; ".join(notes)[:_LONGEST_NOTES]
     if done.error:

@@ -65,7 +65,7 @@ class YuNet:
             ]
             turned = dict(look_again(self._whole_size, picture, doubted, confidence))
         kept = [turned.get(item, item) for item in found if item.confidence >= confidence or item in turned]
-        return merged(kept, middles=True)
+        return merged(kept, middles=True, overlap=search.overlap)
 
     def _load(self) -> None:
         if self._network is not None:
@@ -92,11 +92,11 @@ class YuNet:
         found: list[Detection] = []
         for target in sorted({min(long_side, side) for side in _LONG_SIDES}, reverse=True):
             found += self._at_scale(picture, target / long_side)
-        finer = levels(size, search, max(_LONG_SIDES))
-        for level in finer:
+        for level in levels(size, search, max(_LONG_SIDES)):
             found += look_through(partial(self._at_scale, scale=level.scale), picture, level)
         inside = frame(size)
-        return merged([item for item in found if item.box.intersection(inside) is not None], middles=bool(finer))
+        inner = [item for item in found if item.box.intersection(inside) is not None]
+        return merged(inner, middles=True, overlap=search.overlap)
 
     def _whole_size(self, part: np.ndarray) -> list[Detection]:
         return self._at_scale(part, 1.0)

@@ -38,6 +38,13 @@ class Watch(Protocol):
         """After each sampler step, counted from 1. Raises Interrupted or Skipped when the user said so."""
 
 
+class BatchWatch(Watch, Protocol):
+    """What an engine calls while it redraws a batch."""
+
+    def expanded(self, number: int, prompt: str, negative_prompt: str) -> None:
+        """What became of the prompts of an element, counted from 0, where wildcards or scripts changed them."""
+
+
 class NoiseSource(Protocol):
     """The noise of one element of a batch, cut from the field that belongs to its picture and stage."""
 
@@ -114,7 +121,8 @@ class Capabilities:
     `noise_samplers` are the samplers whose every random draw comes from the noise source; a result drawn with another
     sampler may depend on the batch and may show seams. `batch_pixels` is how much may be tried in one batch before
     anything is known about this device. `extras` are the special settings (see `Sampling.extras`) that it honours; the
-    others are left out, and the report says so.
+    others are left out, and the report says so. `differential_samplers` are those that can have differential masks;
+    with the others such a mask is blended.
     """
 
     engine: str
@@ -127,6 +135,7 @@ class Capabilities:
     noise_samplers: frozenset[str]
     prompts: bool
     extras: frozenset[str] = frozenset()
+    differential_samplers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -164,7 +173,7 @@ class Host(Protocol):
     def sampled_steps(self, sampling: Sampling) -> int:
         """How often the model is evaluated for each element of such a batch."""
 
-    def redraw(self, batch: Batch, watch: Watch) -> list[Array]:
+    def redraw(self, batch: Batch, watch: BatchWatch) -> list[Array]:
         """The crops, redrawn, in the same order and size.
 
         Raises OutOfMemory, HostError, and what `watch` raises; after any of these no result counts.

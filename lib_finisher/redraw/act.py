@@ -93,11 +93,15 @@ class _Job:
 
 
 class _BatchWatch:
-    """Turns the engine's steps into progress, and asks after each whether to go on."""
+    """Turns the engine's steps into progress, and asks after each whether to go on; keeps expanded prompts."""
 
     def __init__(self, watcher: Watcher, megapixels: float) -> None:
         self._watcher = watcher
         self._megapixels = megapixels
+        self.prompts: dict[int, str] = {}
+
+    def expanded(self, number: int, prompt: str, negative_prompt: str) -> None:
+        self.prompts[number] = f"{prompt} | negative: {negative_prompt}" if negative_prompt else prompt
 
     def step(self, number: int, total: int) -> None:
         self._watcher.advance(self._megapixels)
@@ -195,6 +199,8 @@ class _Run:
         for request in {job.request for job in jobs}:
             mine = sum(job.request == request for job in jobs)
             self.outcomes[request].cost += Cost(mine, 1, mine * each)
+        for number, prompt in watch.prompts.items():
+            self.outcomes[jobs[number].request].prompts[jobs[number].patch.label] = prompt
         for job, element, key, result in zip(jobs, elements, keys, results):
             if self.memory is not None and not broken(element.pixels, result):
                 self.memory.keep(key, result)
@@ -312,4 +318,7 @@ def _unused(request: Request, capabilities: Capabilities) -> list[str]:
     sampler = request.sampling.sampler
     if sampler in capabilities.samplers and sampler not in capabilities.noise_samplers:
         notes.append(f"{sampler} draws its own noise, so neighbouring patches may differ")
+    blended = sampler in capabilities.samplers and sampler not in capabilities.differential_samplers
+    if request.sampling.differential and "differential" in capabilities.extras and blended:
+        notes.append(f"differential masks do not go with {sampler}; the mask was blended")
     return notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class Patch:
     anything, None meaning everywhere. `about` is the region that it was made for, which a gate may want to know.
     Where canvas and box have one size, the noise is cut from the picture's field. For the sampling the canvas is turned
     counter-clockwise by `turn` quarters, so that a face on its side or on its head stands upright for the model.
+    `another` is added to the seed of the picture's field, so that a patch at the picture's own resolution can be tried
+    again; `seed` has it already.
     """
 
     box: Box
@@ -37,6 +39,7 @@ class Patch:
     label: str = ""
     about: Box | None = None
     turn: int = 0
+    another: int = 0
 
     @property
     def sampled(self) -> Size:
@@ -51,7 +54,8 @@ class Patch:
     def noise(self, noise_field: NoiseField) -> FieldCrop:
         """The patch's part of the field, or a field of its own where it is sampled at another scale."""
         if self.unscaled:
-            return FieldCrop(noise_field, self.box.top, self.box.left)
+            own = replace(noise_field, seed=noise_field.seed + self.another)
+            return FieldCrop(own, self.box.top, self.box.left)
         salt = f"{noise_field.salt}/{self.box.left},{self.box.top},{self.canvas}"
         return FieldCrop(NoiseField(self.seed, salt))
 
@@ -125,7 +129,7 @@ class Outcome:
     """What became of a request: the picture with every accepted redraw, and what it took.
 
     `stopped` is "", "interrupted" or "skipped"; then the picture holds the patches finished before. `degraded` says
-    that memory was short: another run may do better.
+    that memory was short: another run may do better. `prompts` are those that wildcards were expanded in, by label.
     """
 
     picture: Pixels
@@ -133,6 +137,7 @@ class Outcome:
     accepted: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    prompts: dict[str, str] = field(default_factory=dict)
     recalled: int = 0
     degraded: bool = False
     stopped: str = ""

@@ -35,7 +35,7 @@ class Finding:
     """A detection that passed the filters, what it is redrawn with, and whether its prompt leaves it alone.
 
     `number` is its place in the order, counted from 0; its seed is the one that its prompt names or else the base's
-    plus that number, and what "Other seeds" adds.
+    plus that number, and what "Other seeds" adds. `added` is by how much it differs from the base's plus that number.
     """
 
     detection: Detection
@@ -44,6 +44,7 @@ class Finding:
     negative_prompt: str
     seed: int
     skipped: bool
+    added: int = 0
 
     @property
     def label(self) -> str:
@@ -68,8 +69,9 @@ def findings_of(found: Sequence[Detection], picture: Size, one: DetailPass, base
         skipped = skips(prompt) or skips(negative)
         prompt, own_seed = own_seed_of(prompt)
         whole = ("", "") if skipped else prompts_of(replace(one, prompt=prompt, negative_prompt=negative), base)
-        seed = (base.seed + number if own_seed is None else own_seed) + added.get(number + 1, 0)
-        findings.append(Finding(item, number, *whole, seed, skipped))
+        plain = base.seed + number
+        seed = (plain if own_seed is None else own_seed) + added.get(number + 1, 0)
+        findings.append(Finding(item, number, *whole, seed, skipped, seed - plain))
     return findings
 
 

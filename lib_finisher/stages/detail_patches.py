@@ -140,6 +140,7 @@ class _Layout:
             prompt=item.prompt,
             negative_prompt=item.negative_prompt,
             seed=item.seed,
+            another=item.added,
             label=item.label,
             about=item.detection.box,
             turn=_quarters(item.detection.roll) if self.one.upright and self.one.only_masked else 0,
@@ -167,7 +168,7 @@ class _Layout:
                 return replace(choice, outside=len(wanted), redrawn=())
             patch = Patch(
                 crop.box, crop.canvas, lambda: mask, look.denoising_strength, mask,
-                look.prompt, look.negative_prompt, look.seed, _names(wanted), around,
+                look.prompt, look.negative_prompt, look.seed, _names(wanted), around, another=first.added,
             )  # fmt: skip
             return replace(choice, patches=(patch,), judged=tuple(item.detection.box for item in wanted))
         mask = union_of(shapes, frame(self.picture), self.one)

@@ -95,6 +95,7 @@ class StageOutput:
     cost: Cost = Cost()
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    prompts: dict[str, str] = field(default_factory=dict)
     mask: Mask | None = None
     regions: tuple[Region, ...] | None = None
     degraded: bool = False
@@ -105,6 +106,7 @@ class StageOutput:
         self.cost = self.cost + outcome.cost
         self.refusals += outcome.refusals
         self.notes += outcome.notes
+        self.prompts |= outcome.prompts
         self.degraded = self.degraded or outcome.degraded or bool(outcome.failures)
         if outcome.recalled:
             self.notes.append(f"{outcome.recalled} patches were taken up from an earlier, unfinished run")

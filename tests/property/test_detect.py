@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import random
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib_finisher.detect.detection import Detection, merged, same
+from lib_finisher.detect.outline import box_around, silhouette
 from lib_finisher.detect.search import Search
 from lib_finisher.detect.windows import levels
 from lib_finisher.imaging.geometry import Box, Size, frame
@@ -68,3 +71,40 @@ def test_merging_leaves_no_doubles_and_loses_nothing_else(
     shuffled = list(found)
     order.shuffle(shuffled)
     assert merged(shuffled, middles=middles) == kept
+
+
+coordinates = st.floats(-50, 1200, allow_nan=False, width=32)
+clouds = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=30).map(lambda one: np.array(one))
+
+
+@given(clouds, st.floats(0, 60))
+@settings(max_examples=100, deadline=None)
+def test_a_silhouette_covers_its_points_and_its_box_holds_them(points: np.ndarray, margin: float) -> None:
+    box = box_around(points, margin)
+    assert (points >= [box.left, box.top]).all()
+    assert (points <= [box.right, box.bottom]).all()
+    assert box.width <= np.ptp(points[:, 0]) + 2 * margin + 2
+    shape = silhouette([points], box, margin)
+    assert shape.dtype == np.float32
+    assert 0 <= shape.min() <= shape.max() == 1
+    assert max(shape.shape) <= 256
+    assert shape.shape[0] <= box.height
+    assert shape.shape[1] <= box.width
+    at = ((points - [box.left, box.top]) * [shape.shape[1] / box.width, shape.shape[0] / box.height]).astype(int)
+    rows, columns = np.minimum(at[:, 1], shape.shape[0] - 1), np.minimum(at[:, 0], shape.shape[1] - 1)
+    around = np.pad(shape, 1, mode="edge")
+    near = np.max([around[rows + y, columns + x] for y in range(3) for x in range(3)], axis=0)
+    assert (near == 1).all()
+
+
+@given(clouds, st.floats(0, 20), st.floats(0.5, 20))
+@settings(max_examples=60, deadline=None)
+def test_a_larger_margin_never_takes_from_a_silhouette(points: np.ndarray, margin: float, more: float) -> None:
+    box = box_around(points, margin + more)
+    assert (silhouette([points], box, margin + more) >= silhouette([points], box, margin) - 1e-6).all()
+
+
+def test_no_box_goes_around_nothing() -> None:
+    for points in (np.empty((0, 2)), np.array([(1.0, np.nan)])):
+        with pytest.raises(ValueError, match="each must be finite"):
+            box_around(points, 1)

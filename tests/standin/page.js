@@ -99,6 +99,7 @@
       if (button) button.style.display = buttons.includes(name) ? "block" : "none";
     }
   }
+  window.showSubmitButtons = (tab, show) => visible(tab, show ? [] : ["interrupt", "skip"]);
   window.showSubmitInterruptingPlaceholder = (tab) => visible(tab, ["skip", "interrupting"]);
 
   async function ask(task) {

@@ -41,6 +41,8 @@ def test_the_import_contract_holds() -> None:
 @pytest.mark.parametrize("file", CORE, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_the_core_imports_no_host(file: Path) -> None:
     roots = {name.split(".")[0] for name in imported(file)}
+    # The one place that asks for torch, late, and says so where it is missing.
+    roots -= {"torch"} if file.name == "yolo_packages.py" else set()
     assert not roots & {"gradio", "modules", "diffusers", "torch", "spandrel", "fastapi"}
     if file.name not in FRONTS:
         assert not any(

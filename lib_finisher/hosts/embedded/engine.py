@@ -10,6 +10,7 @@ from lib_finisher.hosts.embedded.upscalers import UpscalerFolder
 from lib_finisher.hosts.port import (
     Array,
     Batch,
+    BatchWatch,
     Capabilities,
     HostError,
     ModelFacts,
@@ -32,6 +33,7 @@ CAPABILITIES = Capabilities(
     noise_samplers=frozenset(SAMPLERS),
     prompts=False,
     extras=frozenset({"noise_multiplier", "differential"}),
+    differential_samplers=frozenset(SAMPLERS),
 )
 
 
@@ -73,7 +75,7 @@ class EmbeddedHost:
             return 0
         return min(sampling.steps, int(sampling.steps * sampling.denoising_strength) + 1)
 
-    def redraw(self, batch: Batch, watch: Watch) -> list[Array]:
+    def redraw(self, batch: Batch, watch: BatchWatch) -> list[Array]:
         """See `Host.redraw`. Elements do not see each other: a batch gives the same bits as its parts."""
         sampling = batch.sampling
         self.model(sampling.checkpoint)

@@ -12,6 +12,7 @@ from modules.sd_samplers_common import setup_img2img_steps
 from lib_finisher.hosts.port import (
     Array,
     Batch,
+    BatchWatch,
     Capabilities,
     Element,
     HostError,
@@ -64,6 +65,9 @@ class WebuiHost:
             noise_samplers=frozenset(samplers) - _BATCH_DEPENDENT,
             prompts=True,
             extras=probe.extras(),
+            differential_samplers=frozenset(
+                name for name in samplers if not _counts_timesteps(sd_samplers.find_sampler_config(name))
+            ),
         )
 
     @property
@@ -92,7 +96,7 @@ class WebuiHost:
             return 3 * max(0, encoded - 1) + min(encoded, 1) * 2 + 1
         return 2 * (encoded + 1) - 1 if config.options.get("second_order", False) else encoded + 1
 
-    def redraw(self, batch: Batch, watch: Watch) -> list[Array]:
+    def redraw(self, batch: Batch, watch: BatchWatch) -> list[Array]:
         """See `Host.redraw`."""
         sampling = batch.sampling
         self._check(sampling)
@@ -110,8 +114,11 @@ class WebuiHost:
         kept = bool(scripts_to_keep(self._outer, self._kept_scripts))
         for numbers in _grouped(batch.elements, _texts if kept else _extra_networks):
             elements = [batch.elements[number] for number in numbers]
-            found = redraw_together(Order(elements, sampling, options, self._outer, watch, self._kept_scripts))
+            found, texts = redraw_together(Order(elements, sampling, options, self._outer, watch, self._kept_scripts))
             results.update(zip(numbers, found))
+            for number, element, (prompt, negative) in zip(numbers, elements, texts):
+                if (prompt, negative) != (element.prompt, element.negative_prompt):
+                    watch.expanded(number, prompt, negative)
         return [results[number] for number in range(len(batch.elements))]
 
     def upscalers(self) -> tuple[UpscalerFacts, ...]:

@@ -133,14 +133,17 @@ class NestedImg2Img(StableDiffusionProcessingImg2Img):
         return samples if self.blend is None else self.blend.finish(samples)
 
 
-def redraw_together(order: Order) -> list[Array]:
-    """The crops of an order, redrawn. Raises what `Host.redraw` raises."""
+def redraw_together(order: Order) -> tuple[list[Array], list[tuple[str, str]]]:
+    """The crops of an order, redrawn, and the (prompt, negative prompt) that each was redrawn with.
+
+    Raises what `Host.redraw` raises.
+    """
     try:
         for _ in range(_TRIES):
             with undisturbed(order.options) as hold_again:
-                found = _run(order, hold_again)
+                found, texts = _run(order, hold_again)
             if found:
-                return _checked(found, order)
+                return _checked(found, order), texts
     except (HostError, Interrupted, Skipped):
         raise
     except Exception as error:
@@ -150,7 +153,7 @@ def redraw_together(order: Order) -> list[Array]:
     raise HostError("The host made no picture. Its log may say why.")
 
 
-def _run(order: Order, hold_again: Callable[[], None]) -> list[Array]:
+def _run(order: Order, hold_again: Callable[[], None]) -> tuple[list[Array], list[tuple[str, str]]]:
     # The host clears Skip at the start of every call: read it first.
     _check_flags()
     p = _processing(order)
@@ -161,7 +164,7 @@ def _run(order: Order, hold_again: Callable[[], None]) -> list[Array]:
         p.close()
     # After either flag the host returns half-done pictures as if they were finished.
     _check_flags()
-    return p.scripts.found
+    return p.scripts.found, list(zip(p.all_prompts, p.all_negative_prompts))
 
 
 def _processing(order: Order) -> NestedImg2Img:

@@ -15,6 +15,7 @@ from lib_finisher.api.infotext import (
     KEY,
     KEY_ERROR,
     KEY_NOTES,
+    KEY_PROMPTS,
     KEY_SIZE,
     KEY_STAGES,
     KEY_VERSION,
@@ -29,7 +30,7 @@ from lib_finisher.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-_PICTURE_KEYS = (KEY_SIZE, KEY_STAGES, KEY_NOTES, KEY_ERROR)
+_PICTURE_KEYS = (KEY_SIZE, KEY_STAGES, KEY_PROMPTS, KEY_NOTES, KEY_ERROR)
 _KEYS = (KEY, KEY_VERSION, *_PICTURE_KEYS)
 
 

@@ -1,0 +1,162 @@
+"""The preview of regions in the page: looks at once, redraws in the host's queue, saves where the host saves."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from modules import call_queue, images, paths_internal, progress, shared
+from PIL import Image
+
+from lib_finisher.api import regions, requests
+from lib_finisher.api.pictures import Upload
+from lib_finisher.api.problems import RequestError
+from lib_finisher.detect.detection import DetectorError
+from lib_finisher.events import Control, Meter
+from lib_finisher.hosts.port import HostError
+from lib_finisher.hosts.webui import models, routes
+from lib_finisher.hosts.webui.control import HostControl, Job, show
+from lib_finisher.hosts.webui.detectors import detectors
+from lib_finisher.hosts.webui.host import WebuiHost
+from lib_finisher.hosts.webui.outer import first_sampler, on_the_hosts_thread, outer, styled, told_fields
+from lib_finisher.imaging.arrays import to_uint8
+from lib_finisher.pipeline import Pipeline
+from lib_finisher.plan.plan import make_plan
+from lib_finisher.review.regions import look, only_pass
+from lib_finisher.stages.stage import Base, Tools, Work
+from lib_finisher.store.recent import Recent, RecentPatches
+from lib_finisher.ui.regions import Service
+
+logger = logging.getLogger(__name__)
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is remembered of the latest requests, whoever made them; the keys follow from the pictures themselves."""
+
+    pictures: Recent[str] = field(default_factory=lambda: Recent(256 * _MIB))
+    patches: RecentPatches = field(default_factory=lambda: RecentPatches(512 * _MIB))
+    stopped: Recent[bool] = field(default_factory=lambda: Recent(64))
+
+
+@functools.cache
+def _kept() -> _Kept:
+    return _Kept()
+
+
+def service(tab: str) -> Service:
+    """Who answers the panel of one tab."""
+
+    def drawn(task: str, text: str) -> tuple[str, str]:
+        return on_the_hosts_thread(_draw, task, text)
+
+    def saved(text: str) -> str:
+        return _answered(text, functools.partial(_saved, tab))
+
+    return Service(_look, call_queue.wrap_gradio_gpu_call(drawn, extra_outputs=[""]), saved, _stop)
+
+
+def _look(text: str) -> str:
+    """What the chosen pass would do. Nothing is sampled, so nobody waits for a generation that runs."""
+    return _answered(text, _seen)
+
+
+def _draw(task: str, text: str) -> tuple[str, str]:
+    """The chosen pass on the picture; the host's queue is ours meanwhile. The second text is for the host's remarks."""
+    if _kept().stopped.get(task):
+        return regions.as_text(
+            regions.problems_json(regions.identity_of(text), ["It was stopped before it began."])
+        ), ""
+    return _answered(text, _drawn), ""
+
+
+def _stop(task: str) -> None:
+    """End a task of this panel, also one that still waits, and no other's."""
+    _kept().stopped.put(task, True)
+    if progress.current_task == task:
+        shared.state.interrupt()
+
+
+def _answered(text: str, act: Callable[[str], dict[str, Any]]) -> str:
+    """The answer of `act` as JSON, or in words why there is none."""
+    identity = regions.identity_of(text)
+    try:
+        return regions.as_text(act(text))
+    except regions.ForgottenError:
+        return regions.as_text(regions.forgotten_json(identity))
+    except RequestError as error:
+        problems = [f"{item.field}: {item.text}" for item in error.problems]
+    except (HostError, DetectorError, OSError) as error:
+        problems = [str(error)]
+    # Whatever it is, the page is told, and the log has the traceback.
+    except Exception as error:
+        logger.exception("The regions could not be shown.")
+        problems = [f"{type(error).__name__}: {error}"]
+    return regions.as_text(regions.problems_json(identity, problems))
+
+
+def _seen(text: str) -> dict[str, Any]:
+    asked = _asked(text)
+    with closing(outer()) as plain:
+        tools = Tools(WebuiHost(plain), detectors().detect, Meter(Control()))
+        return regions.regions_json(asked, look(asked.picture.pixels, _base(asked), asked.recipe, asked.number, tools))
+
+
+def _drawn(text: str) -> dict[str, Any]:
+    asked = _asked(text)
+    work = Work(asked.picture.pixels, _base(asked))
+    with closing(outer()) as plain, torch.no_grad():
+        host = WebuiHost(plain)
+        find = detectors().detect
+        control = HostControl()
+        tools = Tools(host, find, Meter(control))
+        try:
+            seen = look(work.pixels, work.base, asked.recipe, asked.number, tools)
+            recipe = only_pass(asked.recipe, asked.number)
+            pipeline = Pipeline(host, find, recipe, None, show, control, patches=_kept().patches)
+            with Job(make_plan(work, recipe, tools).total.host_calls):
+                (done,) = pipeline.run([work])
+        finally:
+            host.close()
+            shared.total_tqdm.clear()
+    return regions.redrawn_json(asked, seen, done, work.base, recipe, host.model().family)
+
+
+def _saved(tab: str, text: str) -> dict[str, Any]:
+    """Save a finished picture as the host saves those of the tab, and say where."""
+    data = requests.json_object(text.encode("utf-8", "surrogatepass"))
+    upload = Upload(data.get("picture"), "picture")
+    if upload.size.megapixels > routes.LIMITS.megapixels:
+        raise HostError(f"{upload.size.megapixels:.1f} megapixels are too many; at most {routes.LIMITS.megapixels:g}.")
+    picture = upload.picture()
+    told = told_fields(picture.infotext)
+    options = shared.opts
+    folder = options.outdir_samples or getattr(options, f"outdir_{tab}_samples")
+    file, _ = images.save_image(
+        Image.fromarray(to_uint8(picture.pixels)), folder, "", told.get("seed", 0), told.get("prompt", ""),
+        options.samples_format, info=picture.infotext or None, suffix="-finisher",
+    )  # fmt: skip
+    return {"id": regions.identity_of(text), "saved": _shown(Path(file))}
+
+
+def _asked(text: str) -> regions.RegionsRequest:
+    return regions.read_regions(text, models.facts().family, routes.offer(), routes.LIMITS, _kept().pictures)
+
+
+def _base(asked: regions.RegionsRequest) -> Base:
+    own = told_fields(asked.picture.infotext)
+    return asked.base_of(own, styled(dict(asked.fields), list(asked.styles)), *first_sampler())
+
+
+def _shown(file: Path) -> str:
+    """A path as the host's own page shows it: below its data folder where it lies there."""
+    whole, home = file.resolve(), Path(paths_internal.data_path).resolve()
+    return str(whole.relative_to(home)) if whole.is_relative_to(home) else str(whole)

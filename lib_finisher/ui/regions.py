@@ -1,0 +1,82 @@
+"""The gradio side of the regions panel: what the page's script asks travels through hidden parts of the accordion.
+
+So it needs no API of the host, and whoever may use the page may use it. The panel is javascript/finisher_regions.js.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio
+
+_HIDDEN = ["finisher-hidden"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """Who answers. Requests and answers are JSON texts.
+
+    `look` answers at once. `draw` waits for its turn on the host; it is given the name of its task first, and answers
+    with a remark of the host besides. `save` saves a picture. `stop` is given the name of a task that is to end.
+    """
+
+    look: Callable[[str], str]
+    draw: Callable[[str, str], tuple[str, str]]
+    save: Callable[[str], str]
+    stop: Callable[[str], None]
+
+
+def build(tab: str, service: Service) -> None:
+    """The hidden parts of one tab ("txt2img" or "img2img"), inside the accordion that is being built."""
+    for name, act in (("look", service.look), ("save", service.save)):
+        asked, answer = _text(tab, f"{name}_asked"), _text(tab, f"{name}_answer")
+        press = _button(tab, name).click(fn=act, inputs=[asked], outputs=[answer], **_taking(tab, name))
+        press.then(fn=None, inputs=[answer], outputs=None, **_answering(tab, name))
+    task, asked, answer = (_text(tab, f"draw_{part}") for part in ("task", "asked", "answer"))
+    remark = gradio.HTML("", elem_id=f"finisher_{tab}_draw_remark", elem_classes=_HIDDEN)
+    press = _button(tab, "draw").click(
+        fn=service.draw, inputs=[task, asked], outputs=[answer, remark], **_quiet(), **_taking(tab, "draw")
+    )
+    press.then(fn=None, inputs=[answer, remark], outputs=None, **_answering(tab, "draw"))
+    # Not in the queue, so that it is heard while something runs.
+    _button(tab, "stop").click(fn=service.stop, inputs=[task], outputs=None, queue=False, **_taking(tab, "stop"))
+
+
+def javascript(script: str) -> dict[str, str]:
+    """The keyword that gives an event its script: another one in gradio 3 and 4."""
+    return {"_js" if _is_old() else "js": script}
+
+
+def _text(tab: str, name: str) -> Any:
+    made = gradio.Textbox(
+        "", label=f"Finisher regions {name}", elem_id=f"finisher_{tab}_{name}", elem_classes=_HIDDEN, lines=1
+    )
+    # The hosts keep the defaults of what is on their pages in a file; this has none.
+    made.do_not_save_to_config = True
+    return made
+
+
+def _button(tab: str, name: str) -> Any:
+    made = gradio.Button(f"Finisher regions {name}", elem_id=f"finisher_{tab}_{name}", elem_classes=_HIDDEN)
+    made.do_not_save_to_config = True
+    return made
+
+
+def _taking(tab: str, name: str) -> dict[str, str]:
+    """Before the server is asked the page's script hands over its request."""
+    return javascript(f'() => window.finisher.regions.take("{tab}", "{name}")')
+
+
+def _answering(tab: str, name: str) -> dict[str, str]:
+    return javascript(f'(text, remark) => {{ window.finisher.regions.answered("{tab}", "{name}", text, remark); }}')
+
+
+def _quiet() -> dict[str, Any]:
+    """No spinner of gradio's over parts that nobody sees."""
+    return {"show_progress": False if _is_old() else "hidden"}
+
+
+def _is_old() -> bool:
+    return int(gradio.__version__.split(".", maxsplit=1)[0]) < 4
