@@ -21,6 +21,7 @@
       this.tab = mount.dataset.finisherTab;
       this.table = JSON.parse(mount.dataset.finisherTable);
       this.open = new Set();
+      this.unfolded = new Set();
       this.chosen = {};
       this.recipe = this.read();
       this.draw();
@@ -103,9 +104,25 @@
         // Where the default varies with the checkpoint's family, a chosen value stays chosen.
         if (value === control.default && !control.varies) delete target[control.name];
         else target[control.name] = value;
+        this.suggest(target, control, value);
         const alone = ofPass && JSON.stringify(settings.passes) === JSON.stringify(stage.passes.default);
         if (alone) delete settings.passes;
       });
+    }
+
+    // What goes with a choice is set where it still stands as another choice left it.
+    suggest(target, control, value) {
+      if (!control.suggested) return;
+      const next = control.suggested[String(value).split(",")[0].trim()] || {};
+      for (const other of Object.values(control.suggested)) {
+        for (const [name, set] of Object.entries(other)) {
+          if (target[name] === set && next[name] === undefined) delete target[name];
+        }
+      }
+      for (const [name, set] of Object.entries(next)) {
+        const taken = target[name] !== undefined && !Object.values(control.suggested).some((other) => other[name] === target[name]);
+        if (!taken) target[name] = set;
+      }
     }
 
     draw() {
@@ -161,17 +178,34 @@
       const rest = stage.controls.filter((control) => stage.passes || !control.prominent);
       if (stage.passes) {
         body.append(this.passBar(stage, id));
-        const more = window.finisher.more[stage.name];
-        if (more) body.append(...more(this, stage, id));
-        const others = stage.passes.controls.filter((control) => !control.prominent);
-        body.append(element("div", { class: "finisher-fields" },
-          ...others.map((control) => this.field(stage, true, control, id, true))));
+        for (const more of window.finisher.more[stage.name] || []) body.append(...more(this, stage, id));
+        body.append(...this.groups(stage, true, stage.passes.controls.filter((control) => !control.prominent), id));
       }
-      if (rest.length) {
-        body.append(element("div", { class: "finisher-fields" },
-          ...rest.map((control) => this.field(stage, false, control, id, true))));
-      }
+      body.append(...this.groups(stage, false, rest, id));
       return body;
+    }
+
+    // Fields without a group stand first and open; a group is folded, and says how much of it was changed.
+    groups(stage, ofPass, controls, id) {
+      const named = new Map([["", []]]);
+      for (const control of controls) {
+        const group = control.group || "";
+        if (!named.has(group)) named.set(group, []);
+        named.get(group).push(control);
+      }
+      const values = this.values(stage, ofPass);
+      return [...named].filter(([, members]) => members.length).map(([name, members]) => {
+        const fields = element("div", { class: "finisher-fields" },
+          ...members.map((control) => this.field(stage, ofPass, control, id, true)));
+        if (!name) return fields;
+        const key = `${stage.name}/${name}`;
+        const changed = members.filter((control) => values[control.name] !== undefined && values[control.name] !== control.default).length;
+        const summary = element("summary", {}, name, changed ? element("small", {}, ` ${changed} changed`) : "");
+        return element("details", {
+          class: "finisher-group", id: `${id}-group-${name.toLowerCase().replace(/\W+/g, "-")}`, open: this.unfolded.has(key),
+          ontoggle: (event) => { event.target.open ? this.unfolded.add(key) : this.unfolded.delete(key); },
+        }, summary, fields);
+      });
     }
 
     passBar(stage, id) {
@@ -221,7 +255,10 @@
       } else if (control.kind === "text") {
         const offered = control.choices ? `${id}-list` : undefined;
         const field = element("input", { id, type: "text", list: offered, disabled, placeholder: "as the base",
-          oninput: (event) => save(event.target.value) });
+          oninput: (event) => save(event.target.value), onchange: () => {
+            // Later than the click that took the focus away, which would be lost.
+            if (control.suggested) setTimeout(() => this.draw(), 250);
+          } });
         field.value = String(value);
         shell.append(field);
         if (offered) {
@@ -270,7 +307,8 @@
   }
 
   window.finisher = {
-    // What other files of this folder add under the passes of a stage, by its name: (editor, stage, id) to elements.
+    // What other files of this folder add under the passes of a stage, by its name: lists of functions that make
+    // elements of (editor, stage, id).
     more: {},
     element,
     // The page calls this by name when the recipe's text was changed by the server.

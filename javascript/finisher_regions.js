@@ -326,7 +326,7 @@
 
   const panels = {};
 
-  window.finisher.more.detail = (editor, stage, id) => {
+  (window.finisher.more.detail ||= []).push((editor, stage, id) => {
     if (!find(`#finisher_${editor.tab}_look`)) return [];
     const kept = panels[editor.tab];
     // The editor draws itself anew at every change; the panel and what it shows stay.
@@ -335,5 +335,5 @@
     // What it shows belongs to one pass; a tick must never be written into another.
     if (panel.seen && panel.seen.pass !== panel.pass() && !panel.busy) panel.clear();
     return [panel.root];
-  };
+  });
 })();

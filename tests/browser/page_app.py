@@ -18,7 +18,9 @@ sys.path.insert(0, str(ROOT))
 from lib_finisher.ui.accordion import build  # noqa: E402
 from lib_finisher.ui.table import Offer  # noqa: E402
 
-CHOICES = {"sampler": ["Euler", "Euler a"], "detector": ["face_yunet"], "upscaler": ["auto", "Lanczos"]}
+DETECTORS = ["face_yunet", "hands", "eyes"]
+CHOICES = {"sampler": ["Euler", "Euler a"], "detector": DETECTORS, "upscaler": ["auto", "Lanczos"]}
+SUGGESTED = {"hands": {"padding": 1.0, "gate": 0.05, "dilation": 0.2}, "eyes": {"padding": 1.5, "dilation": 0.3}}
 
 
 def accordion(value: bool, label: str, elem_id: str) -> object:
@@ -44,7 +46,9 @@ def main() -> None:
     start = f"() => {{ window.onUiLoaded = (run) => run(); const code = {json.dumps(script)}; (0, eval)(code); }}"
     keyword = "_js" if gradio.__version__.startswith("3.") else "js"
     with gradio.Blocks(css=(ROOT / "style.css").read_text(encoding="utf-8")) as page:
-        enabled, recipe = build("txt2img", accordion, Offer(CHOICES, frozenset({"text_encoders"})))
+        enabled, recipe = build(
+            "txt2img", accordion, Offer(CHOICES, frozenset({"text_encoders"}), {"detector": SUGGESTED})
+        )
         echo = gradio.Textbox(label="Given", elem_id="given")
         send = gradio.Button("Generate", elem_id="generate")
         paste = gradio.Button("Paste", elem_id="paste")

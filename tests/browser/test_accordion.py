@@ -101,6 +101,7 @@ def test_what_is_changed_and_only_that_is_in_the_recipe(page: Any) -> None:
 
 def test_one_editor_serves_every_pass(page: Any) -> None:
     page.click(f"#{DETAIL}-pen")
+    page.click(f"#{DETAIL}-more-group-detection summary")
     type_into(page, f"{DETAIL}-more-confidence", "0.5")
     page.click(f"#{DETAIL}-more-add")
     type_into(page, f"{DETAIL}-row-detector", "hand_yolov8n")
@@ -147,7 +148,34 @@ def test_every_field_says_what_it_does(page: Any) -> None:
     labels = page.locator(".finisher-field label")
     assert labels.count() > 60
     assert all(labels.nth(index).get_attribute("title") for index in range(labels.count()))
-    assert page.evaluate("() => document.querySelectorAll('.finisher-editor *').length") < 1200
+    # All of it at once, which nobody opens; a closed row costs nothing.
+    assert page.evaluate("() => document.querySelectorAll('.finisher-editor *').length") < 1700
+
+
+def test_groups_are_folded_stay_as_they_are_left_and_count_what_was_changed(page: Any) -> None:
+    page.click(f"#{DETAIL}-pen")
+    group = page.locator(f"#{DETAIL}-more-group-mask")
+    assert not page.is_visible(f"#{DETAIL}-more-mask_blur")
+    group.locator("summary").click()
+    type_into(page, f"{DETAIL}-more-mask_blur", "0.5")
+    page.click("#finisher-txt2img-grade-on")
+    assert page.is_visible(f"#{DETAIL}-more-mask_blur")
+    assert "1 changed" in group.locator("summary").inner_text()
+    assert page.evaluate("() => document.querySelectorAll('.finisher-group[open]').length") == 1
+
+
+def test_a_chosen_detector_brings_what_goes_with_it_and_takes_it_away_again(page: Any) -> None:
+    page.click(f"#{DETAIL}-pen")
+    page.click(f"#{DETAIL}-more-group-mask summary")
+    type_into(page, f"{DETAIL}-more-dilation", "0.35")
+    type_into(page, f"{DETAIL}-row-detector", "hands")
+    one = given(page)["detail"]["passes"][0]
+    assert one == {"detector": "hands", "dilation": 0.35, "padding": 1.0, "gate": 0.05}, "what was typed stays"
+    page.wait_for_function(f"() => document.getElementById('{DETAIL}-more-padding').value === '1'")
+    type_into(page, f"{DETAIL}-row-detector", "eyes")
+    assert given(page)["detail"]["passes"] == [{"detector": "eyes", "dilation": 0.35, "padding": 1.5}]
+    type_into(page, f"{DETAIL}-row-detector", "face_yunet")
+    assert given(page)["detail"]["passes"] == [{"dilation": 0.35}]
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -72,3 +72,33 @@ def test_reloading_the_page_shows_new_files(page: Any, host: Standin, tab: str) 
     page.reload()
     page.wait_for_selector("#finisher_txt2img-visible-checkbox")
     page.wait_for_function(f"(tab) => !({OFFERED})(tab).includes('dropped.onnx')", arg=tab)
+
+
+def test_the_catalogue_is_asked_for_when_it_is_opened(page: Any, host: Standin) -> None:
+    page.click("#finisher_txt2img .label-wrap")
+    page.click("#finisher-txt2img-detail-pen")
+    catalogue = page.locator("#finisher-txt2img-detail-more-catalogue")
+    assert catalogue.locator("li").count() == 0
+    catalogue.locator("> summary").click()
+    page.wait_for_function("() => document.querySelectorAll('.finisher-catalogue-list li').length > 10")
+    texts = catalogue.locator("li").all_inner_texts()
+    assert "face_yunet" in texts[0] and "Use" in texts[0]
+    wanted = next(text for text in texts if "hand_yolov8n.pt" in text)
+    assert all(part in wanted for part in ("Fetch", "MB", "sha256", "Apache-2.0", "Bingsu/adetailer"))
+    refused = next(text for text in texts if "yolov8x-worldv2.pt" in text)
+    assert "Fetch" not in refused and "put the file into a folder" in refused
+    folder = host.data / "models" / "finisher"
+    folder.mkdir()
+    shutil.copy(MODEL, folder / "mine.onnx")
+    try:
+        page.evaluate("() => { document.querySelectorAll('.finisher-catalogue').forEach((item) => item.remove()); }")
+        page.reload()
+        page.wait_for_selector("#finisher_txt2img-visible-checkbox")
+        page.click("#finisher_txt2img .label-wrap")
+        page.click("#finisher-txt2img-detail-pen")
+        catalogue.locator("> summary").click()
+        row = catalogue.locator("li", has_text="mine.onnx")
+        row.locator("button").click()
+        assert page.input_value("#finisher-txt2img-detail-row-detector") == "mine.onnx"
+    finally:
+        shutil.rmtree(folder)

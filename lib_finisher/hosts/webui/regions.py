@@ -18,11 +18,12 @@ from lib_finisher.api import regions, requests
 from lib_finisher.api.pictures import Upload
 from lib_finisher.api.problems import RequestError
 from lib_finisher.detect.detection import DetectorError
+from lib_finisher.detect.fetching import FetchError
 from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import models, routes
 from lib_finisher.hosts.webui.control import HostControl, Job, show
-from lib_finisher.hosts.webui.detectors import detectors
+from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, on_the_hosts_thread, outer, styled, told_fields
 from lib_finisher.imaging.arrays import to_uint8
@@ -61,7 +62,16 @@ def service(tab: str) -> Service:
     def saved(text: str) -> str:
         return _answered(text, functools.partial(_saved, tab))
 
-    return Service(_look, call_queue.wrap_gradio_gpu_call(drawn, extra_outputs=[""]), saved, _stop)
+    drawing = call_queue.wrap_gradio_gpu_call(drawn, extra_outputs=[""])
+    return Service(_look, drawing, saved, _stop, lambda text: _answered(text, _catalogue))
+
+
+def _catalogue(text: str) -> dict[str, Any]:
+    """The detectors, after fetching the one that is named, if one is."""
+    data = requests.json_object(text.encode())
+    name = data.get("name")
+    told = fetched({"name": name}) if name else listed()
+    return {"id": regions.identity_of(text), **told}
 
 
 def _look(text: str) -> str:
@@ -94,7 +104,7 @@ def _answered(text: str, act: Callable[[str], dict[str, Any]]) -> str:
         return regions.as_text(regions.forgotten_json(identity))
     except RequestError as error:
         problems = [f"{item.field}: {item.text}" for item in error.problems]
-    except (HostError, DetectorError, OSError) as error:
+    except (HostError, DetectorError, FetchError, OSError) as error:
         problems = [str(error)]
     # Whatever it is, the page is told, and the log has the traceback.
     except Exception as error:
