@@ -26,11 +26,6 @@ class DetailPass(Diffusion):
         help="0.3 to 0.4 keeps the person; higher draws another face.",
         minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.3, embedded=0.25),
     )  # fmt: skip
-    prompt: str = control(
-        "", label="Prompt", group=PROMPTS,
-        help="Empty or [PROMPT]: the base's. [SEP]: next finding. [SKIP]: none. [FOR hand] or [FOR 2]: only these.",
-    )  # fmt: skip
-    negative_prompt: str = control("", label="Negative prompt", group=PROMPTS, help="As the prompt, for each finding.")
     active: bool = control(True, label="Active", group=_DETECTION, help="Off leaves this pass out.")
     detector: str = control(
         "face_yunet", label="Detector", prominent=True, group=_DETECTION,
@@ -105,6 +100,11 @@ class DetailPass(Diffusion):
         0, label="Minus pass", group=_CHOICE, help="Not where the pass of that number finds any; 0 is off.",
         minimum=0, maximum=MOST_PASSES, step=1,
     )  # fmt: skip
+    prompt: str = control(
+        "", label="Prompt", group=PROMPTS,
+        help="Empty or [PROMPT]: the base's. [SEP]: next finding. [SKIP]: none. [FOR hand] or [FOR 2]: only these.",
+    )  # fmt: skip
+    negative_prompt: str = control("", label="Negative prompt", group=PROMPTS, help="As the prompt, for each finding.")
     mask_shape: str = control(
         OUTLINE, label="Mask shape", group=_MASK,
         help="outline follows segmentation or face landmarks where there are any.", choices=(OUTLINE, ELLIPSE, BOX),

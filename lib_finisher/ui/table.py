@@ -56,9 +56,15 @@ def _stage(stage: Any, offer: Offer, family: str) -> dict[str, Any]:
             told["passes"] = {
                 "most": int(row.maximum or 1),
                 "default": [differences(item) for item in row.default],
-                "controls": [_control(item, offer, family) for item in controls_of(row.item)],
+                "controls": [_control(item, offer, family) for item in _own_first(row.item)],
             }
     return told
+
+
+def _own_first(settings: type) -> list[Control]:
+    """The rows with those that the class itself declares first, in its order, before what every diffusing pass has."""
+    own = list(settings.__annotations__)
+    return sorted(controls_of(settings), key=lambda row: own.index(row.name) if row.name in own else len(own))
 
 
 def _control(row: Control, offer: Offer, family: str) -> dict[str, Any]:

@@ -79,6 +79,8 @@ def test_the_catalogue_is_asked_for_when_it_is_opened(page: Any, host: Standin) 
     page.click("#finisher-txt2img-detail-pen")
     catalogue = page.locator("#finisher-txt2img-detail-more-catalogue")
     assert catalogue.locator("li").count() == 0
+    for part in ("look", "save", "draw", "stop", "detectors"):
+        assert not page.is_visible(f"#finisher_txt2img_{part}"), "what only scripts press is not seen"
     catalogue.locator("> summary").click()
     page.wait_for_function("() => document.querySelectorAll('.finisher-catalogue-list li').length > 10")
     texts = catalogue.locator("li").all_inner_texts()

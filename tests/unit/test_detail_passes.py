@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lib_finisher.api.infotext import outcome_pairs
 from lib_finisher.detect.detection import Detection, DetectorError
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
-from lib_finisher.hosts.port import Array, Batch, HostError, Watch
+from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError, Watch
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.pipeline import Finished, Pipeline
@@ -287,7 +290,7 @@ def test_the_same_regions_are_touched_up_after_the_upscale(host: EmbeddedHost, p
     assert without.reports[4].status == "skipped"
 
 
-def test_a_stored_detail_still_tells_what_to_touch_up(host: EmbeddedHost, picture: np.ndarray, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_stored_detail_still_tells_what_to_touch_up(host: EmbeddedHost, picture: np.ndarray, tmp_path: Path) -> None:
     find = planted({"a": [LEFT]})
     recipe = recipe_of({"detector": "a"}, factor=2, touch_up=0.1)
     store = ResultStore(tmp_path)
@@ -296,3 +299,24 @@ def test_a_stored_detail_still_tells_what_to_touch_up(host: EmbeddedHost, pictur
     np.testing.assert_array_equal(first.pixels, second.pixels)
     lighter = Pipeline(host, find, recipe_of({"detector": "a"}, factor=2, touch_up=0.05), store)
     assert lighter.run([Work(picture, BASE)])[0].reports[4].status == "ran"
+
+
+# What wildcards became
+
+
+class Expanding(EmbeddedHost):
+    """Says that a script made something else of the first prompt."""
+
+    def redraw(self, batch: Batch, watch: BatchWatch) -> list[Array]:
+        watch.expanded(0, f"{batch.elements[0].seed} crimson", "")
+        return super().redraw(batch, watch)
+
+
+def test_expanded_prompts_are_reported_and_stored(picture: np.ndarray, tmp_path: Path) -> None:
+    store, find = ResultStore(tmp_path), planted({"a": [LEFT, RIGHT]})
+    recipe = recipe_of({"detector": "a", "prompt": "__colour__"})
+    for status in ("ran", "reused"):
+        done = Pipeline(Expanding(), find, recipe, store).run([Work(picture, BASE)])[0]
+        assert (done.reports[3].status, dict(done.reports[3].prompts)) == (status, {"face 1": "100 crimson"})
+    told = outcome_pairs(done, [])
+    assert json.loads(told["Finisher prompts"]) == {"detail, face 1": "100 crimson"}

@@ -226,6 +226,7 @@ def _pipeline(run: _Run, recipe: Recipe) -> Pipeline:
         keep_stages=pictures,
         budget=run.budget,
         identify=detectors().identity,
+        free_detectors=detectors().free,
     )
 
 

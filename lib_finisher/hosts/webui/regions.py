@@ -131,7 +131,9 @@ def _drawn(text: str) -> dict[str, Any]:
         try:
             seen = look(work.pixels, work.base, asked.recipe, asked.number, tools)
             recipe = only_pass(asked.recipe, asked.number)
-            pipeline = Pipeline(host, find, recipe, None, show, control, patches=_kept().patches)
+            pipeline = Pipeline(
+                host, find, recipe, None, show, control, patches=_kept().patches, free_detectors=detectors().free
+            )
             with Job(make_plan(work, recipe, tools).total.host_calls):
                 (done,) = pipeline.run([work])
         finally:

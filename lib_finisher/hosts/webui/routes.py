@@ -199,7 +199,10 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
         requests.check_finished(sum(item.size.megapixels for item in plans), LIMITS)
         kept = getattr(shared.cmd_opts, "finisher_cache", False)
         store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
-        pipeline = Pipeline(host, detectors().detect, recipe, store, _listen, control, identify=detectors().identity)
+        pipeline = Pipeline(
+            host, detectors().detect, recipe, store, _listen, control,
+            identify=detectors().identity, free_detectors=detectors().free,
+        )  # fmt: skip
         try:
             with Job(sum(item.host_calls for item in plans)), torch.no_grad():
                 done = pipeline.run(works)
