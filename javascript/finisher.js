@@ -50,6 +50,7 @@
       this.broken = false;
       field.value = this.text;
       field.dispatchEvent(new Event("input", { bubbles: true }));
+      for (const told of window.finisher.changed) told(this);
     }
 
     refresh() {
@@ -133,6 +134,7 @@
         rows.unshift(element("p", { class: "finisher-broken", role: "alert" },
           "The recipe is not valid JSON; changing anything here starts a new one."));
       }
+      for (const foot of window.finisher.foot) rows.push(...foot(this));
       this.mount.replaceChildren(...rows);
       if (focused && focused.startsWith(`finisher-${this.tab}-`)) {
         const again = document.getElementById(focused);
@@ -310,6 +312,9 @@
     // What other files of this folder add under the passes of a stage, by its name: lists of functions that make
     // elements of (editor, stage, id).
     more: {},
+    // What they add under all stages: functions that make elements of (editor). And who is told of every change.
+    foot: [],
+    changed: [],
     element,
     // The page calls this by name when the recipe's text was changed by the server.
     refresh(tab) {

@@ -23,6 +23,7 @@ from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
 from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.plan.plan import make_plan
+from lib_finisher.plan.rates import Rates
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.act import PatchMemory, redraw
 from lib_finisher.redraw.ladder import AreaBudget
@@ -97,6 +98,11 @@ class _InHand:
         self.seconds = 0.0
 
 
+def _checkpoints(settings: Any) -> bool:
+    """Whether a stage that is on swaps the checkpoint."""
+    return settings.enabled and any(one.checkpoint for one in getattr(settings, "passes", (settings,)))
+
+
 def _by_name(name: str, search: Search) -> str:
     return f"{name}/{search.identity}"
 
@@ -106,7 +112,7 @@ class Pipeline:
 
     `identify` gives a text that changes when the detector of a name does, or the search; `free_detectors` gives back
     the memory that loaded ones hold. `patches` is where finished patches are kept for later runs; without it they are
-    kept in the store, and only until their stage is complete.
+    kept in the store, and only until their stage is complete. `rates` learns how fast the engine was.
     """
 
     def __init__(
@@ -122,6 +128,7 @@ class Pipeline:
         identify: Callable[[str, Search], str] = _by_name,
         patches: PatchMemory | None = None,
         free_detectors: Callable[[], None] | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self._host = host
         self._find = find
@@ -133,6 +140,7 @@ class Pipeline:
         self._identify = identify
         self._patches = patches
         self._free_detectors = free_detectors
+        self._rates = rates
         self._budget = budget or AreaBudget(host.capabilities)
         self._code = _code_identity() if store is not None else ""
 
@@ -142,9 +150,16 @@ class Pipeline:
         hands = [_InHand(work, self._recipe[BASE].mask) for work in works]
         for stage in STAGES:
             _Turn(self, stage, hands, meter).run()
+        if self._rates is not None:
+            self._learn(self._rates, [report.cost for hand in hands for report in hand.done.reports])
         for hand in hands:
             hand.done.pixels = hand.work.pixels
         return [hand.done for hand in hands]
+
+    def _learn(self, rates: Rates, costs: Sequence[Cost]) -> None:
+        """A run in which stages have checkpoints of their own tells nothing of a single one."""
+        if not any(_checkpoints(self._recipe[stage.name]) for stage in STAGES if stage.diffuses):
+            rates.record(self._host, "", sum(costs, Cost()))
 
     def _expected(self, work: Work) -> float:
         tools = Tools(self._host, self._find, Meter(self._control))

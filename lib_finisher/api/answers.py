@@ -53,8 +53,11 @@ def schema_json(offer: Offer, limits: Limits, family: str = "") -> dict[str, Any
     }
 
 
-def plan_json(plan: Plan, before: Size) -> dict[str, Any]:
-    """A plan: the finished size, every stage with its reason and cost, and the totals."""
+def plan_json(plan: Plan, before: Size, seconds: float | None = None) -> dict[str, Any]:
+    """A plan: the finished size, every stage with its reason and cost, and the totals.
+
+    `seconds` is how long the sampling is expected to take, None where this machine has not sampled yet.
+    """
     steps = [
         {
             "stage": step.stage,
@@ -66,7 +69,12 @@ def plan_json(plan: Plan, before: Size) -> dict[str, Any]:
         }
         for step in plan.steps
     ]
-    return {"before": _pair(before), "size": _pair(plan.size), "steps": steps, "total": _cost(plan.total)}
+    return {
+        "before": _pair(before),
+        "size": _pair(plan.size),
+        "steps": steps,
+        "total": {**_cost(plan.total), "seconds": None if seconds is None else round(seconds, 1)},
+    }
 
 
 def detections_json(found: Sequence[Detection], size: Size) -> dict[str, Any]:

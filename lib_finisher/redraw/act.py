@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from typing import Protocol
@@ -178,6 +179,7 @@ class _Run:
         canvas = jobs[0].patch.sampled
         self.watcher.begin([job.patch.label for job in jobs])
         watch = _BatchWatch(self.watcher, canvas.megapixels * len(jobs))
+        began = time.perf_counter()
         try:
             results = self.host.redraw(Batch(sampling, tuple(elements)), watch)
         except (Interrupted, Skipped):
@@ -195,10 +197,11 @@ class _Run:
             else:
                 self.refuse(jobs[0], str(error) or type(error).__name__, engine=True)
             return
+        seconds = (time.perf_counter() - began) / len(jobs)
         each = canvas.megapixels * self.host.sampled_steps(sampling)
         for request in {job.request for job in jobs}:
             mine = sum(job.request == request for job in jobs)
-            self.outcomes[request].cost += Cost(mine, 1, mine * each)
+            self.outcomes[request].cost += Cost(mine, 1, mine * each, mine * seconds)
         for number, prompt in watch.prompts.items():
             self.outcomes[jobs[number].request].prompts[jobs[number].patch.label] = prompt
         for job, element, key, result in zip(jobs, elements, keys, results):

@@ -110,17 +110,20 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a redraw took: patches sampled, calls of the engine, and megapixels times model evaluations."""
+    """What a redraw took: patches sampled, calls of the engine, megapixels times model evaluations, and the seconds
+    that the engine needed for them."""
 
     patches: int = 0
     host_calls: int = 0
     megapixel_steps: float = 0.0
+    seconds: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
             self.patches + other.patches,
             self.host_calls + other.host_calls,
             self.megapixel_steps + other.megapixel_steps,
+            self.seconds + other.seconds,
         )
 
 

@@ -74,6 +74,20 @@ def test_reloading_the_page_shows_new_files(page: Any, host: Standin, tab: str) 
     page.wait_for_function(f"(tab) => !({OFFERED})(tab).includes('dropped.onnx')", arg=tab)
 
 
+def test_the_cost_is_told_before_the_run_and_follows_the_settings(page: Any) -> None:
+    page.click("#finisher_txt2img .label-wrap")
+    cost = page.locator("#finisher-txt2img-cost")
+    cost.locator("summary").click()
+    page.wait_for_function("() => /→ 1024 × 1024/.test(document.querySelector('#finisher-txt2img-cost').innerText)")
+    before = cost.locator("summary").inner_text()
+    page.fill("#finisher-txt2img-upscale-row-factor", "3")
+    page.wait_for_function("() => /→ 1536 × 1536/.test(document.querySelector('#finisher-txt2img-cost').innerText)")
+    after = cost.locator("summary").inner_text()
+    steps = [float(text.split("calls, ")[1].split()[0]) for text in (before, after)]
+    assert steps[1] > steps[0] > 0
+    assert [row.split("\t")[0] for row in cost.locator("tbody tr").all_inner_texts()][:1] == ["Refine"]
+
+
 def test_the_catalogue_is_asked_for_when_it_is_opened(page: Any, host: Standin) -> None:
     page.click("#finisher_txt2img .label-wrap")
     page.click("#finisher-txt2img-detail-pen")

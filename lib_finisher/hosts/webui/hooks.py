@@ -17,7 +17,7 @@ from lib_finisher.api.infotext import DONE
 from lib_finisher.controls import SettingsError, read
 from lib_finisher.events import Meter
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import finish_only, given, others, probe, settings, telling
+from lib_finisher.hosts.webui import costs, finish_only, given, others, probe, settings, telling
 from lib_finisher.hosts.webui.arguments import read_arguments
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import detectors
@@ -227,6 +227,7 @@ def _pipeline(run: _Run, recipe: Recipe) -> Pipeline:
         budget=run.budget,
         identify=detectors().identity,
         free_detectors=detectors().free,
+        rates=costs.rates(),
     )
 
 

@@ -23,6 +23,7 @@ from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import models, routes
 from lib_finisher.hosts.webui.control import HostControl, Job, show
+from lib_finisher.hosts.webui.costs import planned, rates
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, on_the_hosts_thread, outer, styled, told_fields
@@ -63,15 +64,24 @@ def service(tab: str) -> Service:
         return _answered(text, functools.partial(_saved, tab))
 
     drawing = call_queue.wrap_gradio_gpu_call(drawn, extra_outputs=[""])
-    return Service(_look, drawing, saved, _stop, lambda text: _answered(text, _catalogue))
+    return Service(_look, drawing, saved, _stop, _catalogue, _plan)
 
 
-def _catalogue(text: str) -> dict[str, Any]:
+def _catalogue(text: str) -> str:
     """The detectors, after fetching the one that is named, if one is."""
-    data = requests.json_object(text.encode())
-    name = data.get("name")
-    told = fetched({"name": name}) if name else listed()
-    return {"id": regions.identity_of(text), **told}
+
+    def told(asked: str) -> dict[str, Any]:
+        name = requests.json_object(asked.encode()).get("name")
+        return {"id": regions.identity_of(asked), **(fetched({"name": name}) if name else listed())}
+
+    return _answered(text, told)
+
+
+def _plan(text: str) -> str:
+    """What finishing a picture of a size would cost."""
+    return _answered(
+        text, lambda asked: {"id": regions.identity_of(asked), **planned(requests.json_object(asked.encode()))}
+    )
 
 
 def _look(text: str) -> str:
@@ -132,7 +142,15 @@ def _drawn(text: str) -> dict[str, Any]:
             seen = look(work.pixels, work.base, asked.recipe, asked.number, tools)
             recipe = only_pass(asked.recipe, asked.number)
             pipeline = Pipeline(
-                host, find, recipe, None, show, control, patches=_kept().patches, free_detectors=detectors().free
+                host,
+                find,
+                recipe,
+                None,
+                show,
+                control,
+                patches=_kept().patches,
+                free_detectors=detectors().free,
+                rates=rates(),
             )
             with Job(make_plan(work, recipe, tools).total.host_calls):
                 (done,) = pipeline.run([work])

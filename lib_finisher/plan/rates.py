@@ -1,0 +1,68 @@
+"""How fast this machine samples, learned from what it has sampled; so that a plan can tell seconds."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from pathlib import Path
+
+from lib_finisher.hosts.port import Host
+from lib_finisher.redraw.patch import Cost
+from lib_finisher.store.results import write_text
+
+logger = logging.getLogger(__name__)
+
+# How much the latest run counts beside all before it.
+_LATEST = 0.3
+# A run that sampled less tells more of its start than of its speed.
+_LEAST_SECONDS = 0.2
+
+
+class Rates:
+    """Megapixel-steps a second by engine and checkpoint, kept in a small JSON file, or in memory without one.
+
+    A file that cannot be read or written only costs the knowledge. Several threads may ask.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._known: dict[str, float] | None = None
+        self._lock = threading.Lock()
+
+    def record(self, host: Host, checkpoint: str, cost: Cost) -> None:
+        """Take over what a run took."""
+        if cost.seconds < _LEAST_SECONDS or cost.megapixel_steps <= 0:
+            return
+        rate = cost.megapixel_steps / cost.seconds
+        with self._lock:
+            known = self._read()
+            key = _key(host, checkpoint)
+            before = known.get(key, rate)
+            known[key] = round(before + _LATEST * (rate - before), 6)
+            if self._file is not None:
+                try:
+                    self._file.parent.mkdir(parents=True, exist_ok=True)
+                    write_text(self._file, json.dumps(known, indent=1))
+                except OSError as error:
+                    logger.debug("What was learned of the speed cannot be kept: %s", error)
+
+    def seconds(self, host: Host, checkpoint: str, megapixel_steps: float) -> float | None:
+        """How long so many megapixel-steps are expected to take, in seconds; None where nothing is known yet."""
+        with self._lock:
+            rate = self._read().get(_key(host, checkpoint))
+        return None if not rate else megapixel_steps / rate
+
+    def _read(self) -> dict[str, float]:
+        if self._known is None:
+            self._known = {}
+            try:
+                data = json.loads(self._file.read_bytes()) if self._file is not None else {}
+                self._known = {str(key): float(value) for key, value in data.items() if float(value) > 0}
+            except (OSError, ValueError, AttributeError, TypeError) as error:
+                logger.debug("Nothing is known of the speed: %s", error)
+        return self._known
+
+
+def _key(host: Host, checkpoint: str) -> str:
+    return f"{host.capabilities.engine} / {host.model(checkpoint).name}"
