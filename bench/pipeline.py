@@ -17,6 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench import upscale
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.hosts.embedded.denoiser import Denoiser
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
@@ -36,7 +37,12 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     portrait = load_picture(PORTRAIT).pixels
-    result = {"reference": _reference(), "chain": _chain(portrait), "tile_cpu_ms": _tile_cost()}
+    result = {
+        "reference": _reference(),
+        "chain": _chain(portrait),
+        "upscale": upscale.costs(),
+        "tile_cpu_ms": _tile_cost(),
+    }
     print(json.dumps(result, indent=2) if options.json else _told(result))
     return 0
 
@@ -123,6 +129,7 @@ def _told(result: dict[str, Any]) -> str:
             f"{item['stage']:<10}{item['status']:<10}{item['seconds']:>8.2f}{item['patches']:>9}"
             f"{item['host_calls']:>7}{item['megapixel_steps']:>10.2f}"
         )
+    lines += ["", *upscale.told(result["upscale"])]
     lines += ["", "our own work for each 1024 tile, by canvas side:"]
     lines += [f"  {side}: {cost} ms" for side, cost in result["tile_cpu_ms"].items()]
     return "\n".join(lines)

@@ -27,10 +27,11 @@ from lib_finisher.imaging.files import PictureError, load_mask, load_picture
 from lib_finisher.model_header import HeaderError
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import Plan, make_plan
+from lib_finisher.plan.rates import Rates
 from lib_finisher.recipe import Recipe, assign, read_recipe, write_recipe
 from lib_finisher.stages.base import TO_REPAIR
 from lib_finisher.stages.stage import Base, Tools, Work
-from lib_finisher.stages.upscale import scaled_to
+from lib_finisher.stages.upscale_targets import scaled_to
 from lib_finisher.store.results import ResultStore, write_text
 
 FINISHED, SOME_FAILED, NOT_USABLE, INTERRUPTED = 0, 1, 2, 130
@@ -149,7 +150,7 @@ def _finish(options: argparse.Namespace) -> int:
     finders = cli_detectors.detectors_of(options, _cache_folder())
     pipeline = Pipeline(
         host, finders.detect, recipe, store, progress, control,
-        keep_stages=options.save_stages, identify=finders.identity,
+        keep_stages=options.save_stages, identify=finders.identity, free_detectors=finders.free, rates=_rates(),
     )  # fmt: skip
     if not options.json:
         _print(f"engine: {host.capabilities.engine}")
@@ -207,6 +208,7 @@ def _plan(options: argparse.Namespace) -> int:
         recipe = recipe.changed("repair", _enabled(recipe["repair"]))
     finders = cli_detectors.detectors_of(options, _cache_folder())
     tools = Tools(host, finders.detect, Meter(Control()))
+    rates = _rates()
     told: list[dict[str, Any]] = []
     failed = False
     for file in pictures_in(options.inputs):
@@ -219,9 +221,10 @@ def _plan(options: argparse.Namespace) -> int:
             told.append({"input": str(file), "error": str(error)})
             _say(f"finisher: {error}")
             continue
-        told.append({"input": str(file), **_plan_json(plan)})
+        seconds = rates.seconds(host, "", plan.total.megapixel_steps)
+        told.append({"input": str(file), **_plan_json(plan), "seconds": seconds and round(seconds, 1)})
         if not options.json:
-            _print(f"{file}\n{plan_table(plan)}")
+            _print(f"{file}\n{plan_table(plan, seconds)}")
     if options.json:
         _print(json.dumps({"engine": host.capabilities.engine, "pictures": told}, indent=2, ensure_ascii=False))
     if not told:
@@ -328,6 +331,10 @@ def _on_interrupt(control: Control) -> Any:
         control.interrupt()
 
     return signal.signal(signal.SIGINT, stop)
+
+
+def _rates() -> Rates:
+    return Rates(_cache_folder() / "rates.json")
 
 
 def _cache_folder() -> Path:

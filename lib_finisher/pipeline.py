@@ -329,9 +329,9 @@ class _Turn:
             mask: Mask | None = hand.work.mask if output.mask is None else output.mask
             pixels = output.pixels if output.status == "reused" else from_uint16(to_uint16(output.pixels))
             mask = None if mask is None else fitted(mask, pixels)
-            regions = hand.work.regions if output.regions is None else output.regions
             factor = size_of(pixels).width / hand.work.size.width
-            regions = regions if factor == 1 else tuple(region.scaled(factor) for region in regions)
+            inherited = hand.work.regions if factor == 1 else tuple(item.scaled(factor) for item in hand.work.regions)
+            regions = inherited if output.regions is None else output.regions
             hand.work = replace(hand.work, pixels=pixels, mask=mask, regions=regions)
             if self.pipeline._keep_stages and output.status != "failed":
                 hand.done.stages[self.stage.name] = pixels

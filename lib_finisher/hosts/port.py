@@ -61,7 +61,8 @@ class Sampling:
 
     `noise_multiplier` scales the noise that sampling begins with (0.5..1.5). With `differential`, a mask says when a
     cell joins in rather than how much it changes: after the share 1 - m of the steps, and then wholly (Levin and Fried
-    2023, differential diffusion).
+    2023, differential diffusion). With `latent_upscale`, one of `Capabilities.latent_upscalers`, elements are encoded
+    at their own size and enlarged to their canvas as latents.
     """
 
     denoising_strength: float
@@ -78,6 +79,7 @@ class Sampling:
     s_noise: float = 0.0
     noise_multiplier: float = 1.0
     differential: bool = False
+    latent_upscale: str = ""
 
     def extras(self) -> tuple[str, ...]:
         """The special settings that are used, those that not every engine has."""
@@ -90,13 +92,16 @@ class Sampling:
 
 _EXTRAS: Mapping[str, Any] = {
     "text_encoders": "", "clip_skip": 0, "distilled_cfg_scale": 0.0, "eta": -1.0, "s_noise": 0.0,
-    "noise_multiplier": 1.0, "differential": False,
+    "noise_multiplier": 1.0, "differential": False, "latent_upscale": "",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Element:
-    """One crop of a batch: `pixels` (height, width, 3), 0..1; `mask` (height, width), 0..1, or None for everywhere."""
+    """One crop of a batch: `pixels` (height, width, 3), 0..1; `mask` (height, width), 0..1, or None for everywhere.
+
+    `canvas` is the (height, width) of the result and of the mask where the pixels are smaller (`latent_upscale`).
+    """
 
     pixels: Array
     mask: Array | None
@@ -104,6 +109,7 @@ class Element:
     negative_prompt: str
     seed: int
     noise: NoiseSource
+    canvas: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +142,7 @@ class Capabilities:
     prompts: bool
     extras: frozenset[str] = frozenset()
     differential_samplers: frozenset[str] = frozenset()
+    latent_upscalers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

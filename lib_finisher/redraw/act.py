@@ -274,6 +274,7 @@ class _Run:
             negative_prompt=patch.negative_prompt,
             seed=patch.seed,
             noise=patch.noise(request.noise_field),
+            canvas=(patch.sampled.height, patch.sampled.width) if request.sampling.latent_upscale else None,
         )
 
     def sampling(self, job: _Job) -> Sampling:
@@ -285,7 +286,10 @@ class _Run:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(np.ascontiguousarray(element.pixels).tobytes())
         digest.update(b"" if element.mask is None else np.ascontiguousarray(element.mask).tobytes())
-        told = (element.prompt, element.negative_prompt, element.seed, repr(element.noise), self.host.identity)
+        told = (
+            element.prompt, element.negative_prompt, element.seed, repr(element.noise), element.canvas,
+            element.pixels.shape, self.host.identity,
+        )  # fmt: skip
         digest.update(repr((astuple(sampling), told)).encode())
         return digest.hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,13 @@ from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.geometry import Box, Size, round_up
 from lib_finisher.imaging.masks import smoothstep
 
+# A tile's side may miss the target's by this factor either way; and no shape is further from the target's than 3:2,
+# the usual portrait of a square model.
+_BAND = 1.125
+_MOST_ASPECT = 1.5
+# Sampled areas that differ by less are alike: then the shape decides.
+_ALIKE = 1.02
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -19,6 +27,12 @@ class Axis:
     length: int
     tile: int
     starts: tuple[int, ...]
+
+    @property
+    def in_pairs(self) -> bool:
+        """Whether every tile begins after the one before, and no more than two share any pixel."""
+        ahead = all(one < following for one, following in zip(self.starts, self.starts[1:]))
+        return ahead and all(one + self.tile <= third for one, third in zip(self.starts, self.starts[2:]))
 
     def weights(self) -> list[npt.NDArray[np.float64]]:
         """For each tile its weights along the axis (shape (tile,)); at every pixel of the axis they sum to 1."""
@@ -51,6 +65,11 @@ class Grid:
     def tile(self) -> Size:
         """The size of every tile."""
         return Size(self.columns.tile, self.rows.tile)
+
+    @property
+    def sampled(self) -> int:
+        """Pixels of all tiles together."""
+        return len(self) * self.tile.area
 
     def __len__(self) -> int:
         return len(self.columns.starts) * len(self.rows.starts)
@@ -89,14 +108,75 @@ def split_axis(length: int, target: int, overlap: int, multiple: int) -> Axis:
     if padded <= target:
         return Axis(length, padded, (0,))
     count = -(-(padded - overlap) // (target - overlap))
-    tile = round_up(-(-(padded + (count - 1) * overlap) // count), multiple)
+    return _spread(length, padded, count, overlap, multiple, multiple)
+
+
+def counted_axis(length: int, count: int, overlap: int, multiple: int, smallest: int = 0) -> Axis:
+    """`length` pixels in `count` equal tiles, as small as sharing `overlap` pixels at least allows.
+
+    Tiles and starts are multiples of `multiple`, tiles at least `smallest`. No more than two tiles meet anywhere along
+    the axis: where that overlap, or so many tiles, would break it, the overlap is smaller, or the tiles are fewer. The
+    tile of a `length` below `smallest` hangs over.
+    """
+    smallest = round_up(max(smallest, 1), multiple)
+    padded = max(round_up(length, multiple), smallest)
+    for fewer in range(min(count, padded // multiple), 1, -1):
+        # Tiles that share half of themselves: more cannot be shared in pairs.
+        most = padded // (fewer + 1)
+        for shared in range(round_up(max(0, min(overlap, most)), multiple), -1, -multiple):
+            axis = _spread(length, padded, fewer, shared, multiple, smallest)
+            if axis.in_pairs:
+                return axis
+    return Axis(length, padded, (0,))
+
+
+def even_grid(
+    picture: Size, target: Size, overlap: int, multiple: int, smallest: int = 0, columns: int = 0, rows: int = 0
+) -> Grid:
+    """The even split of a picture with the least sampled area whose tiles are about as large as `target`.
+
+    The side of a tile, the root of its area, is within an eighth of the target's, and its aspect within 3:2 of the
+    target's; where no split has that, the nearest to it wins. Of splits whose areas are alike, the one with the
+    target's shape does. Neighbours share at least `overlap` pixels, half a tile at most. `columns` and `rows`
+    above 0 say how many there are. The rest is as in `counted_axis`.
+    """
+    across = _candidates(picture.width, target.width, overlap, multiple, smallest, columns)
+    down = _candidates(picture.height, target.height, overlap, multiple, smallest, rows)
+    grids = [Grid(x, y) for x in across for y in down]
+    least_miss = min(_miss(grid, target) for grid in grids)
+    fitting = [grid for grid in grids if _miss(grid, target) <= least_miss]
+    enough = _ALIKE * min(grid.sampled for grid in fitting)
+    return min(
+        (grid for grid in fitting if grid.sampled <= enough),
+        key=lambda grid: (round(_skew(grid, target), 9), grid.sampled, len(grid)),
+    )
+
+
+def _spread(length: int, padded: int, count: int, overlap: int, multiple: int, smallest: int) -> Axis:
+    tile = max(round_up(-(-(padded + (count - 1) * overlap) // count), multiple), smallest)
     room = (padded - tile) / (multiple * (count - 1))
     return Axis(length, tile, tuple(multiple * round(index * room) for index in range(count)))
 
 
-def even_grid(picture: Size, target: Size, overlap: int, multiple: int) -> Grid:
-    """The even split of a picture into tiles of at most about `target`."""
-    return Grid(
-        split_axis(picture.width, target.width, overlap, multiple),
-        split_axis(picture.height, target.height, overlap, multiple),
-    )
+def _candidates(length: int, target: int, overlap: int, multiple: int, smallest: int, count: int) -> list[Axis]:
+    """The splits of an axis whose tiles are from half to twice the target, and at least one."""
+    if count > 0:
+        return [counted_axis(length, count, overlap, multiple, smallest)]
+    found: list[Axis] = []
+    for number in range(max(1, length // (2 * target)), -(-2 * length // target) + 2):
+        axis = counted_axis(length, number, overlap, multiple, smallest)
+        # More tiles that are no smaller only cost more.
+        if not found or axis.tile < found[-1].tile:
+            found.append(axis)
+    return found
+
+
+def _miss(grid: Grid, target: Size) -> float:
+    """How far the tiles are from what is allowed, 0 for those that are within it."""
+    side = abs(math.log(grid.tile.area / target.area)) / 2
+    return round(max(0.0, side - math.log(_BAND)) + max(0.0, _skew(grid, target) - math.log(_MOST_ASPECT)), 9)
+
+
+def _skew(grid: Grid, target: Size) -> float:
+    """How far the shape of the tiles is from the target's: the logarithm of what the aspects differ by."""
+    return abs(math.log(grid.tile.width * target.height / (grid.tile.height * target.width)))

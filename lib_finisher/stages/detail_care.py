@@ -31,7 +31,7 @@ def preparing(one: DetailPass, tools: Tools, notes: list[str]) -> Prepare | None
 
     What could not be done is told in `notes`, and the crop is taken without it.
     """
-    model = choose_upscaler(one.upscaler, tools.host.upscalers(), notes) if one.upscaler else None
+    model = choose_upscaler(one.enlarger, tools.host.upscalers(), notes) if one.enlarger else None
     restores = bool(one.restore) and one.restore_when == BEFORE
     if model is None and not restores:
         return None

@@ -157,7 +157,7 @@ class DetailPass(Diffusion):
         True, label="Skip large findings", group=_CANVAS,
         help="What is larger than the model's canvas already gains nothing and is left alone.",
     )  # fmt: skip
-    upscaler: str = control(
+    enlarger: str = control(
         "", label="Upscaler for small findings", group=_CANVAS,
         help="Enlarges crops that grow by more than half before they are redrawn; empty interpolates.",
     )  # fmt: skip

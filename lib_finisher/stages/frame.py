@@ -8,7 +8,7 @@ import numpy as np
 
 from lib_finisher.hosts.port import Capabilities
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.geometry import Box, Size, cut, frame, round_up
+from lib_finisher.imaging.geometry import Box, Size, cut, round_up
 from lib_finisher.redraw.layout import even_grid
 from lib_finisher.redraw.patch import Patch, Weight, everywhere
 
@@ -31,6 +31,17 @@ def whole_frame_fits(picture: Size, native_side: int) -> bool:
     return picture.area <= WHOLE_FRAME_LIMIT * native_side * native_side
 
 
+def why_tiles(picture: Size, native_side: int, capabilities: Capabilities) -> str:
+    """Why a picture cannot well be redrawn in one piece by that model on that device; "" where it can."""
+    if not whole_frame_fits(picture, native_side):
+        whole = WHOLE_FRAME_LIMIT * native_side * native_side / 1e6
+        return f"{picture.megapixels:.1f} MP is over the {whole:.1f} MP that this model draws in one piece"
+    if picture.area > max(capabilities.batch_pixels, native_side * native_side):
+        limit = capabilities.batch_pixels / 1e6
+        return f"{picture.megapixels:.1f} MP is over the {limit:.1f} MP that this device is given at once"
+    return ""
+
+
 def one_patch(picture: Size, look: Look, capabilities: Capabilities, mask: Mask | None = None) -> Patch:
     """One patch over the whole picture, mirrored up to the next allowed canvas where it does not fit exactly."""
     multiple, smallest = capabilities.canvas_multiple, capabilities.smallest_side
@@ -45,16 +56,22 @@ def one_patch(picture: Size, look: Look, capabilities: Capabilities, mask: Mask 
 
 
 def tiles(
-    picture: Size, target: int, overlap: int, look: Look, capabilities: Capabilities, mask: Mask | None = None
+    picture: Size,
+    target: int,
+    overlap: int,
+    look: Look,
+    capabilities: Capabilities,
+    mask: Mask | None = None,
+    columns: int = 0,
+    rows: int = 0,
 ) -> list[Patch]:
-    """An even grid of patches over the picture; where a mask is given, only the tiles that touch it."""
-    # Twice the smallest canvas: then no even split can fall below it.
-    target = max(target, 2 * capabilities.smallest_side)
-    grid = even_grid(picture, Size(target, target), overlap, capabilities.canvas_multiple)
-    smallest = round_up(capabilities.smallest_side, capabilities.canvas_multiple)
-    if min(grid.tile.width, grid.tile.height) < smallest:
-        # A strip thinner than the smallest canvas: a mirrored margin makes up for it.
-        return _thin_tiles(picture, target, overlap, look, capabilities, mask)
+    """An even grid of patches over the picture; where a mask is given, only the tiles that touch it.
+
+    `target` is about the side of a tile (see `even_grid`); `columns` and `rows` above 0 say how many there are. No tile
+    is smaller than the smallest canvas: one that is larger than the picture has a mirrored margin.
+    """
+    multiple, smallest = capabilities.canvas_multiple, capabilities.smallest_side
+    grid = even_grid(picture, Size(target, target), overlap, multiple, smallest, columns, rows)
     patches = []
     for number, (box, tent) in enumerate(grid.tiles(), 1):
         part = None if mask is None else cut(mask, box)
@@ -66,17 +83,13 @@ def tiles(
 
 
 def tile_overlap(target: int, denoising_strength: float) -> int:
-    """How far tiles share pixels: a sixteenth of a tile at no strength, a quarter more of it at full strength."""
-    return round_up(round(target * (1 / 16 + denoising_strength / 4)), 8)
+    """How far tiles share pixels: a sixteenth of a tile at no strength, five sixteenths at full strength.
 
-
-def _thin_tiles(
-    picture: Size, target: int, overlap: int, look: Look, capabilities: Capabilities, mask: Mask | None
-) -> list[Patch]:
-    smallest = capabilities.smallest_side
-    padded = Size(max(picture.width, smallest), max(picture.height, smallest))
-    grown = None if mask is None else cut(mask, frame(padded))
-    return tiles(padded, target, overlap, look, capabilities, grown)
+    It grows with the square: what is gently redrawn still agrees in neighbouring tiles, which share their noise. Small
+    tiles share 16 pixels and 64 more at full strength at least: what a model sees does not shrink with its tile.
+    """
+    share = target * (1 / 16 + denoising_strength**2 / 4)
+    return round_up(round(max(share, 16 + 64 * denoising_strength)), 8)
 
 
 def _patch(box: Box, weight: Weight, look: Look, mask: Mask | None, label: str) -> Patch:

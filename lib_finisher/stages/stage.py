@@ -84,9 +84,9 @@ class Tools:
 class StageOutput:
     """What a stage made. `status` is "ran", "skipped" or "failed"; `reason` says why, or what was done.
 
-    `mask` goes with the picture where the stage moved it (extend), `regions` where it knows of new ones (detail). A
-    `degraded` result is not kept for another run: memory was short, or something that is usually there failed. A
-    failed stage hands back what is still good.
+    `mask` goes with the picture where the stage moved it (extend), `regions` where it knows of new ones (detail) or
+    moved them (upscale), in pixels of its own picture. A `degraded` result is not kept for another run: memory was
+    short, or something that is usually there failed. A failed stage hands back what is still good.
     """
 
     pixels: Pixels

@@ -3,76 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
 
-import numpy as np
-
-from lib_finisher.controls import SettingsError, control, passes
-from lib_finisher.hosts.port import HostError
-from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.imaging.geometry import Size, size_of
-from lib_finisher.imaging.resize import resize
+from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
-from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of, strengths
-from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
+from lib_finisher.redraw.seams import mended
+from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
+from lib_finisher.stages.flat import told_of_flat, without_flat
+from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, why_tiles
+from lib_finisher.stages.latent import latent_request
+from lib_finisher.stages.regions import Region
 from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.touch_up import touch_ups
-from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS, choose_upscaler
-
-AUTO, HIRES, TILED, MODEL_ONLY = "auto", "hires", "tiled", "upscaler only"
-MOST_SIDE = 16384
-_MOST_PASSES = 4
-_MOST_MODEL_RUNS = 2
-
-
-@dataclass(frozen=True)
-class UpscalePass(Diffusion):
-    """One enlargement."""
-
-    factor: float = control(
-        2.0, label="Upscale by", prominent=True, help="How many times larger each side becomes; 1 only redraws.",
-        minimum=1.0, maximum=16.0, step=0.05,
-    )  # fmt: skip
-    method: str = control(
-        AUTO, label="Method", help="hires redraws the whole frame, tiled in tiles; auto chooses by size.",
-        choices=(AUTO, HIRES, TILED, MODEL_ONLY),
-    )  # fmt: skip
-    upscaler: str = control(
-        AUTO_UPSCALER, label="Upscaler", help="The model that enlarges before the redraw; auto takes one that is there."
-    )
-    upscaler_blend: float = control(
-        0.8, label="Upscaler blend",
-        help="How much of the model's picture is used; the rest is Lanczos, with its skin.",
-        minimum=0.0, maximum=1.0, step=0.05,
-    )  # fmt: skip
-    denoising_strength: float = control(
-        0.3, label="Denoising strength", prominent=True,
-        help="0.2–0.3 minimal, 0.3–0.45 sweet spot, 0.45–0.6 reinterprets, above regenerates.",
-        minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.25, embedded=0.15),
-    )  # fmt: skip
-    tile: int = control(
-        0, label="Tile size", help="Side of a tile in pixels; 0 is the model's native size.",
-        minimum=0, maximum=2048, step=64,
-    )  # fmt: skip
-    overlap: int = control(
-        0, label="Tile overlap", help="Pixels that neighbouring tiles share; 0 grows with the denoising strength.",
-        minimum=0, maximum=512, step=8,
-    )  # fmt: skip
-    colour_lock: float = control(
-        1.0, label="Colour lock", help="How firmly each tile keeps the colours of the enlarged picture.",
-        minimum=0.0, maximum=1.0, step=0.05,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class UpscaleSettings:
-    """Up to four enlargements in turn."""
-
-    enabled: bool = control(True, label="Enable", help="Enlarge the picture.")
-    passes: tuple[UpscalePass, ...] = passes(
-        UpscalePass, (UpscalePass(),), label="Passes", help="Enlargements in turn.", most=_MOST_PASSES
-    )
+from lib_finisher.stages.upscale_model import LANCZOS, enlarge
+from lib_finisher.stages.upscale_settings import AUTO, HIRES, UpscalePass, UpscaleSettings
+from lib_finisher.stages.upscale_targets import Target, targets_of
 
 
 class Upscale:
@@ -87,11 +33,33 @@ class Upscale:
         """Each pass: the upscaler model, then one request. A stopped pass leaves the picture as it was before it."""
         output = StageOutput(work.pixels)
         told = []
-        targets = _targets(work.size, settings)
+        done: list[Target] = []
+        targets = targets_of(work.size, settings.passes)
         for number, (one, target) in enumerate(zip(settings.passes, targets), 1):
-            enlarged, how = _enlarge(output.pixels, target, one, tools, output)
-            if _redraws(one):
-                patches = _patches(work.base, target, one, tools)
+            latent = one.redraws and one.upscaler in tools.host.capabilities.latent_upscalers
+            enlarged, how, degraded = enlarge(
+                output.pixels, target.enlarged, LANCZOS if latent else one.upscaler, one.upscaler_blend, tools,
+                output.notes,
+            )  # fmt: skip
+            output.degraded = output.degraded or degraded
+            if _cut_first(target, work) and not latent:
+                enlarged = cut(enlarged, target.box)
+            if latent:
+                outcome = yield latent_request(
+                    output.pixels, enlarged, one.upscaler, _look(work.base, one), sampling_of(one, work.base),
+                    NoiseField(work.base.seed, f"{self.name}/{number}"), tools.host.capabilities,
+                )  # fmt: skip
+                output.take(outcome)
+                if outcome.stopped:
+                    told.append("stopped before the whole frame was redrawn")
+                    break
+                enlarged, how = outcome.picture, f"{one.upscaler}, whole frame"
+                if not outcome.accepted:
+                    output.status = "failed"
+                    how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
+            elif one.redraws:
+                layout, why = _patches(work.base, size_of(enlarged), one, tools)
+                patches, flat = without_flat(layout, enlarged) if one.skip_flat else (layout, [])
                 outcome = yield Request(
                     picture=enlarged,
                     patches=tuple(patches),
@@ -104,25 +72,31 @@ class Upscale:
                 if outcome.stopped:
                     told.append(f"stopped after {outcome.accepted} of {len(patches)} tiles, which are not used")
                     break
+                mends = _mended(enlarged, outcome, layout)
                 enlarged = outcome.picture
-                how += ", " + _redrawn(outcome, patches)
-                if not outcome.accepted:
+                how += f", {_redrawn(outcome, patches, layout)}{why}{mends}{told_of_flat(patches, flat)}"
+                if patches and not outcome.accepted:
                     output.status = "failed"
                     how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
-            told.append(f"{size_of(output.pixels)} to {target} by {how}")
+            if size_of(enlarged) != target.size:
+                enlarged = cut(enlarged, target.box)
+            told.append(f"{size_of(output.pixels)} to {target.size} by {how}{_reframed(target)}")
             output.pixels = enlarged
+            done.append(target)
+        regions = _regions(work, done)
         if not output.stopped and output.status == "ran":
-            yield from self._touched_up(work, output, told, tools)
+            yield from self._touched_up(work, regions, output, told, tools)
+        if any(target.reframes for target in done):
+            output.regions = tuple(regions)
+            output.mask = _mask(work, done)
         output.reason = "; ".join(told)
         return output
 
     def _touched_up(
-        self, work: Work, output: StageOutput, told: list[str], tools: Tools
+        self, work: Work, regions: Sequence[Region], output: StageOutput, told: list[str], tools: Tools
     ) -> Generator[Request, Outcome, None]:
-        size = size_of(output.pixels)
-        regions = [region.scaled(size.width / work.size.width) for region in work.regions]
         count = 0
-        for number, (sampling, patches) in enumerate(touch_ups(regions, size, tools), 1):
+        for number, (sampling, patches) in enumerate(touch_ups(regions, size_of(output.pixels), tools), 1):
             outcome = yield Request(
                 picture=output.pixels,
                 patches=patches,
@@ -141,11 +115,13 @@ class Upscale:
     def estimate(self, work: Work, size: Size, settings: UpscaleSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`."""
         total = Estimate(size)
-        for one, after in zip(settings.passes, _targets(size, settings)):
-            patches = _patches(work.base, after, one, tools) if _redraws(one) else []
-            part = estimated(after, patches, sampling_of(one, work.base), tools.host)
+        for one, target in zip(settings.passes, targets_of(size, settings.passes)):
+            latent = one.upscaler in tools.host.capabilities.latent_upscalers
+            redrawn = target.size if _cut_first(target, work) and not latent else target.enlarged
+            patches = _patches(work.base, redrawn, one, tools)[0] if one.redraws else []
+            part = estimated(target.size, patches, sampling_of(one, work.base), tools.host)
             total = Estimate(
-                after,
+                target.size,
                 total.patches + part.patches,
                 total.host_calls + part.host_calls,
                 total.megapixel_steps + part.megapixel_steps,
@@ -153,68 +129,66 @@ class Upscale:
         return total
 
 
-def scaled_to(settings: UpscaleSettings, factor: float) -> UpscaleSettings:
-    """The settings with a total enlargement of `factor`: what the earlier passes leave over goes to the last one.
-
-    Raises SettingsError where the earlier passes alone enlarge more.
-    """
-    before = float(np.prod([one.factor for one in settings.passes[:-1]]))
-    if before > factor:
-        raise SettingsError([f"upscale: the passes before the last enlarge {before:g} times already, over {factor:g}."])
-    last = replace(settings.passes[-1], factor=factor / before)
-    return replace(settings, enabled=True, passes=(*settings.passes[:-1], last))
+def _cut_first(target: Target, work: Work) -> bool:
+    """Whether what falls away is cut off before the redraw: not where a mask of the whole frame may limit that."""
+    return target.cuts and work.mask is None
 
 
-def _targets(size: Size, settings: UpscaleSettings) -> list[Size]:
-    """The size after each pass, always from the first one's input, so that rounding does not add up."""
-    factors = np.cumprod([one.factor for one in settings.passes])
-    targets = [size.scaled(float(factor)) for factor in factors]
-    largest = targets[-1]
-    if max(largest.width, largest.height) > MOST_SIDE and largest != size:
-        raise HostError(f"The upscaled picture would be {largest}; at most {MOST_SIDE} pixels a side are supported.")
-    return targets
-
-
-def _redraws(one: UpscalePass) -> bool:
-    return one.method != MODEL_ONLY and one.denoising_strength > 0
-
-
-def _enlarge(pixels: Pixels, target: Size, one: UpscalePass, tools: Tools, output: StageOutput) -> tuple[Pixels, str]:
-    """The picture at exactly `target`, through an upscaler model where one is there; and how it was done."""
-    size = size_of(pixels)
-    if target == size:
-        return pixels, "no enlargement"
-    plain = np.clip(resize(pixels, target), 0.0, 1.0)
-    model = choose_upscaler(one.upscaler, tools.host.upscalers(), output.notes)
-    if model is None or one.upscaler_blend <= 0:
-        return plain, LANCZOS
-    runs = 0
-    current = pixels
-    while size_of(current).width < target.width and runs < _MOST_MODEL_RUNS:
-        try:
-            current = tools.upscale(model.name, current)
-        except HostError as error:
-            output.degraded = True
-            output.notes.append(f"the upscaler {model.name} could not be used, {LANCZOS} took its place: {error}")
-            return plain, LANCZOS
-        runs += 1
-    enlarged = np.clip(resize(current, target), 0.0, 1.0)
-    how = model.name if one.upscaler_blend >= 1 else f"{model.name} ({one.upscaler_blend:.0%})"
-    return plain + np.float32(one.upscaler_blend) * (enlarged - plain), how
-
-
-def _redrawn(outcome: Outcome, patches: Sequence[Patch]) -> str:
-    if outcome.refusals:
-        return f"{outcome.accepted} of {len(patches)} tiles redrawn"
-    return patches[0].label if len(patches) == 1 else f"{len(patches)} tiles"
-
-
-def _patches(base: Base, target: Size, one: UpscalePass, tools: Tools) -> list[Patch]:
+def _look(base: Base, one: UpscalePass) -> Look:
     prompt, negative = prompts_of(one, base)
-    look = Look(one.denoising_strength, prompt, negative, base.seed)
+    return Look(one.denoising_strength, prompt, negative, base.seed)
+
+
+def _patches(base: Base, size: Size, one: UpscalePass, tools: Tools) -> tuple[list[Patch], str]:
+    """The patches for a picture of `size`, and in words why there are tiles or not, where that was left open."""
+    look = _look(base, one)
     native = tools.model(one.checkpoint).native_side
     capabilities = tools.host.capabilities
-    if one.method == HIRES or (one.method == AUTO and not one.tile and whole_frame_fits(target, native)):
-        return [one_patch(target, look, capabilities)]
+    why = ""
+    if one.upscaler in capabilities.latent_upscalers:
+        return [one_patch(size, look, capabilities)], ""
+    if one.method == AUTO and not one.tiles_by_hand:
+        why = why_tiles(size, native, capabilities)
+    if one.method == HIRES or (one.method == AUTO and not one.tiles_by_hand and not why):
+        return [one_patch(size, look, capabilities)], ""
     side = one.tile or native
-    return tiles(target, side, one.overlap or tile_overlap(side, one.denoising_strength), look, capabilities)
+    overlap = one.overlap or tile_overlap(side, one.denoising_strength)
+    patches = tiles(size, side, overlap, look, capabilities, columns=one.columns, rows=one.rows)
+    return patches, f" ({why})" if why else ""
+
+
+def _redrawn(outcome: Outcome, patches: Sequence[Patch], layout: Sequence[Patch]) -> str:
+    if len(layout) == 1:
+        return "whole frame"
+    number = "1 tile" if len(patches) == 1 else f"{len(patches)} tiles"
+    count = f"{outcome.accepted} of {number} redrawn" if outcome.refusals else number
+    return f"{count} of {patches[0].canvas}"
+
+
+def _mended(before: Pixels, outcome: Outcome, patches: Sequence[Patch]) -> str:
+    """Looks at the borders of the tiles and mends the outcome's picture where it has to; what it did, in words."""
+    if not outcome.accepted or len(patches) == 1:
+        return ""
+    mends, borders = mended(before, outcome.picture, patches)
+    return f", seams mended at {mends} of {borders} borders" if mends else ""
+
+
+def _reframed(target: Target) -> str:
+    if not target.reframes:
+        return ""
+    return f", cropped from {target.enlarged}" if target.cuts else f", padded from {target.enlarged}"
+
+
+def _regions(work: Work, targets: Sequence[Target]) -> list[Region]:
+    """What detail has redrawn, where it lies after those passes."""
+    regions = list(work.regions)
+    for target in targets:
+        regions = [moved for region in regions if (moved := target.region(region)) is not None]
+    return regions
+
+
+def _mask(work: Work, targets: Sequence[Target]) -> Mask | None:
+    mask = work.mask
+    for target in targets:
+        mask = None if mask is None else target.mask(mask)
+    return mask

@@ -264,11 +264,11 @@ def test_small_crops_are_enlarged_by_a_model(picture: np.ndarray) -> None:
     host = EmbeddedHost(model.parent)
     find = planted({"a": [at(70, 60, 24)]})
     plain = run(host, picture, find, {"detector": "a"})
-    enlarged = run(host, picture, find, {"detector": "a", "upscaler": "auto"})
+    enlarged = run(host, picture, find, {"detector": "a", "enlarger": "auto"})
     assert changed(plain.pixels, enlarged.pixels, at(70, 60, 24).box)
     outside = Box(200, 0, 384, 256)
     assert not changed(picture, enlarged.pixels, outside)
-    unknown = run(host, picture, find, {"detector": "a", "upscaler": "nobody's"})
+    unknown = run(host, picture, find, {"detector": "a", "enlarger": "nobody's"})
     assert any("nobody's" in note for note in unknown.reports[3].notes)
     np.testing.assert_array_equal(unknown.pixels, plain.pixels)
 

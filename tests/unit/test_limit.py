@@ -55,7 +55,7 @@ def test_a_restricted_upscale_only_enlarges_elsewhere(
     host: EmbeddedHost, picture: np.ndarray, right_half: np.ndarray
 ) -> None:
     work = Work(picture, Base(seed=3), right_half)
-    settings = ("upscale.factor=2", "upscale.method=tiled", "upscale.tile=256", "upscale.upscaler=Lanczos")
+    settings = ("upscale.factor=2", "upscale.method=tiled", "upscale.tile=128", "upscale.upscaler=Lanczos")
     restricted = finished(host, work, *settings, "base.mask=restrict", only=("upscale",))
     plain = finished(host, work, *settings[:1], "upscale.method=upscaler only", *settings[3:], only=("upscale",))
     free = finished(host, work, *settings, only=("upscale",))

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lib_finisher.hosts.port import Array, OutOfMemory, Watch
-from lib_finisher.imaging.geometry import Size, size_of
-from lib_finisher.redraw.layout import Axis, Grid, even_grid
+from lib_finisher.imaging.geometry import size_of
+from lib_finisher.imaging.masks import smoothstep
+from lib_finisher.redraw.layout import Axis, Grid, Tent, split_axis
 
 logger = logging.getLogger(__name__)
 
-# Tiles fade into each other over this many pixels of the model's input.
-_OVERLAP = 48
-_SMALLEST = 64
+# Pixels of the model's input that neighbouring tiles share; the outermost of them only serve as context.
+_OVERLAP, _ONLY_CONTEXT = 64, 20
+_SMALLEST = 128
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -71,8 +73,12 @@ class TiledModel:
     def _run(self, pixels: Array, watch: Watch) -> Array:
         size = size_of(pixels)
         side = max(size.width, size.height) if self._whole else self._share.tile
-        grid = even_grid(size, Size(side, side), _OVERLAP, 1)
-        weights = [tent for _, tent in _enlarged(grid, self.scale).tiles()]
+        grid = Grid(split_axis(size.width, side, _OVERLAP, 1), split_axis(size.height, side, _OVERLAP, 1))
+        weights = [
+            Tent(down, across)
+            for down in _fading(grid.rows, self.scale)
+            for across in _fading(grid.columns, self.scale)
+        ]
         boxes = [box for box, _ in grid.tiles()]
         result = np.zeros((size.height * self.scale, size.width * self.scale, 3), dtype=np.float32)
         for begin in range(0, len(boxes), self._share.together):
@@ -101,10 +107,26 @@ class TiledModel:
             return made.float().cpu().numpy().transpose(0, 2, 3, 1)
 
 
-def _enlarged(grid: Grid, scale: int) -> Grid:
-    return Grid(
-        *(Axis(a.length * scale, a.tile * scale, tuple(s * scale for s in a.starts)) for a in (grid.columns, grid.rows))
-    )
+def _fading(axis: Axis, scale: int) -> list[npt.NDArray[np.float64]]:
+    """For each tile along an axis its weights in the model's output; at every pixel they sum to 1."""
+    middle = (np.arange(axis.tile * scale) + 0.5) / scale
+    ramps = []
+    for index, start in enumerate(axis.starts):
+        ramp = np.ones(axis.tile * scale)
+        if index > 0:
+            ramp *= _rising(middle, axis.starts[index - 1] + axis.tile - start)
+        if index < len(axis.starts) - 1:
+            ramp *= _rising(axis.tile - middle, start + axis.tile - axis.starts[index + 1])
+        ramps.append(ramp)
+    total = np.zeros((axis.starts[-1] + axis.tile) * scale)
+    for start, ramp in zip(axis.starts, ramps):
+        total[start * scale : (start + axis.tile) * scale] += ramp
+    return [ramp / total[start * scale : (start + axis.tile) * scale] for start, ramp in zip(axis.starts, ramps)]
+
+
+def _rising(place: npt.NDArray[np.float64], overlap: int) -> npt.NDArray[np.float64]:
+    context = min(_ONLY_CONTEXT, overlap // 3)
+    return smoothstep((place - context) / max(overlap - 2 * context, 1))
 
 
 def _short_of_memory(error: Exception) -> bool:

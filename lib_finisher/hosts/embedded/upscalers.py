@@ -103,6 +103,9 @@ def _loaded(file: Path) -> Any:
         # Half precision is slower on a CPU, or not there at all.
         if descriptor.supports_half:
             descriptor.half()
+    elif not any(isinstance(part, (torch.nn.Linear, torch.nn.LayerNorm)) for part in descriptor.model.modules()):
+        # A third faster for convolutions on a CPU; transformers take their tensors apart in the usual order.
+        descriptor.model.to(memory_format=torch.channels_last)
     return descriptor
 
 

@@ -65,6 +65,7 @@ class WebuiHost:
             noise_samplers=frozenset(samplers) - _BATCH_DEPENDENT,
             prompts=True,
             extras=probe.extras(),
+            latent_upscalers=tuple(shared.latent_upscale_modes),
             differential_samplers=frozenset(
                 name for name in samplers if not _counts_timesteps(sd_samplers.find_sampler_config(name))
             ),

@@ -13,12 +13,13 @@ from modules import sd_models, shared
 from PIL import Image
 
 from lib_finisher.family import Family, detect
-from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, UpscalerFacts
+from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, OutOfMemory, UpscalerFacts
 from lib_finisher.hosts.webui import probe, restoration
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.model_header import HeaderError
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
 from lib_finisher.stages.upscale_settings import MOST_SIDE
+from lib_finisher.stages.upscaler_names import scale_told
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +43,14 @@ def checkpoint_names() -> list[str]:
 
 def choices(detectors: Sequence[str]) -> dict[str, list[str]]:
     """What this host offers for the controls that name something of it."""
+    names = [item.name for item in upscalers()]
     return {
         "sampler": list(probe.samplers()),
         "scheduler": list(probe.schedulers()),
         "checkpoint": checkpoint_names(),
         "vae": list(probe.vaes()),
-        "upscaler": [AUTO_UPSCALER, *(item.name for item in upscalers()), LANCZOS],
+        "upscaler": [AUTO_UPSCALER, *names, LANCZOS, *shared.latent_upscale_modes],
+        "enlarger": [AUTO_UPSCALER, *names],
         "detector": list(detectors),
         "restore": list(restoration.names()),
     }
@@ -65,22 +68,34 @@ def upscalers() -> tuple[UpscalerFacts, ...]:
     for item in shared.sd_upscalers:
         file = _local_file(item)
         if file:
-            found.append(UpscalerFacts(item.name, int(item.scale), f"{item.name}:{file}:{_stamp(file)}"))
+            # The web UIs call every file in their ESRGAN folder a 4x model; the name knows better.
+            scale = scale_told(item.name) or int(item.scale)
+            found.append(UpscalerFacts(item.name, scale, f"{item.name}:{file}:{_stamp(file)}"))
     return tuple(found)
 
 
 def upscale(name: str, pixels: Array) -> Array:
-    """Through a model once. Raises HostError and Interrupted."""
+    """Through a model once, in tiles and in the precision that the web UI is set to. Raises HostError and Interrupted.
+
+    Called directly: the web UI's own way to a size runs no 1x model and rounds to multiples of 8.
+    """
     item = next((item for item in shared.sd_upscalers if item.name == name and _local_file(item)), None)
     if item is None:
         raise HostError(f"There is no upscaler {name!r} here.")
-    if pixels.shape[0] * pixels.shape[1] * item.scale**2 > MOST_SIDE**2:
+    scale = scale_told(name) or int(item.scale)
+    if pixels.shape[0] * pixels.shape[1] * scale**2 > MOST_SIDE**2:
         raise HostError(f"The upscaler {name} would make more than {MOST_SIDE} × {MOST_SIDE} pixels.")
-    result = item.scaler.do_upscale(Image.fromarray(to_uint8(pixels)), item.data_path)
+    given = Image.fromarray(to_uint8(pixels))
+    try:
+        result = item.scaler.do_upscale(given, item.data_path)
+    except RuntimeError as error:
+        if "out of memory" in str(error).lower():
+            raise OutOfMemory(f"The upscaler {name} ran out of memory; smaller tiles in the settings help.") from error
+        raise HostError(f"The upscaler {name} failed: {error}") from error
     # The host answers an interruption and a model that it cannot load alike: with the picture it was given.
     if shared.state.interrupted:
         raise Interrupted
-    if result.size == (pixels.shape[1], pixels.shape[0]) and item.scale > 1:
+    if result is given or (result.size == given.size and scale > 1 and result.tobytes() == given.tobytes()):
         raise HostError(f"The upscaler {name} gave the picture back unchanged; the host's log says why.")
     return np.asarray(result.convert("RGB"), dtype=np.float32) / np.float32(255)
 

@@ -68,12 +68,17 @@ class NestedImg2Img(StableDiffusionProcessingImg2Img):
     order: Order
     blend: Blend | None
     hold_again: Callable[[], None]
+    init_latent: torch.Tensor
+    height: int
+    width: int
 
     def init(self, all_prompts: list[str], all_seeds: list[int], all_subseeds: list[int]) -> None:
         """The host encodes the crops; the masks come after, so that it does not round them."""
         # The VAE draws from the global generator.
         torch.manual_seed(int(all_seeds[0]))
         super().init(all_prompts, all_seeds, all_subseeds)
+        if self.order.sampling.latent_upscale:
+            self._enlarge_latents()
         self.blend = None
         masks = [element.mask for element in self.order.elements]
         if any(mask is not None for mask in masks):
@@ -90,6 +95,19 @@ class NestedImg2Img(StableDiffusionProcessingImg2Img):
                 )
         # The host forgets Skip when its loop begins, just after this; encoding may have taken a while.
         _check_flags()
+
+    def _enlarge_latents(self) -> None:
+        """What the host's hires fix does with its latent upscale modes."""
+        latent = self.init_latent
+        if latent.ndim != 4 or self.is_using_inpainting_conditioning:
+            raise HostError("Latent upscaling does not go with this checkpoint; choose another upscaler.")
+        height, width = self.order.elements[0].canvas or (self.height, self.width)
+        cell = self.height // latent.shape[-2]
+        how = shared.latent_upscale_modes[self.order.sampling.latent_upscale]
+        self.init_latent = torch.nn.functional.interpolate(
+            latent, size=(height // cell, width // cell), mode=how["mode"], antialias=how["antialias"]
+        )
+        self.height, self.width = height, width
 
     def _differential_steps(self) -> Steps | None:
         """What tells a differential mask how far sampling is. None for a soft mask, and for samplers over timesteps:
@@ -238,7 +256,8 @@ def _check_flags() -> None:
 
 
 def _checked(found: list[Array], order: Order) -> list[Array]:
-    wanted, got = [item.pixels.shape for item in order.elements], [item.shape for item in found]
+    wanted = [item.pixels.shape if item.canvas is None else (*item.canvas, 3) for item in order.elements]
+    got = [item.shape for item in found]
     if wanted != got:
         raise HostError(f"The host returned pictures of other sizes ({got}) than asked for ({wanted}).")
     return found

@@ -81,7 +81,7 @@ def extras() -> frozenset[str]:
     from modules.processing import StableDiffusionProcessingImg2Img
 
     fields = accepted(StableDiffusionProcessingImg2Img, dict.fromkeys(("distilled_cfg_scale", "eta", "s_noise")))
-    everywhere = {"clip_skip", "noise_multiplier", "differential"}
+    everywhere = {"clip_skip", "noise_multiplier", "differential", "latent_upscale"}
     return frozenset({*everywhere, *fields, *(("text_encoders",) if has_forge_loader() else ())})
 
 

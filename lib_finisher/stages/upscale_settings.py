@@ -1,0 +1,121 @@
+"""The settings of the upscale stage: up to four passes, each to a size, by a method, in tiles or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lib_finisher.controls import control, passes
+from lib_finisher.stages.diffusion import Diffusion, strengths
+from lib_finisher.stages.upscale_model import AUTO_UPSCALER
+
+AUTO, HIRES, TILED, MODEL_ONLY = "auto", "hires", "tiled", "upscaler only"
+FACTOR, LONG_SIDE, SHORT_SIDE, EXACT, MEGAPIXELS = "factor", "long side", "short side", "width and height", "megapixels"
+FIT, CROP, PAD = "fit", "crop", "pad"
+MOST_SIDE = 16384
+MOST_FACTOR = 16.0
+_MOST_PASSES = 4
+_MOST_TILES_ACROSS = 64
+
+_SIZE, _TILES = "Size", "Tiles"
+
+
+@dataclass(frozen=True)
+class UpscalePass(Diffusion):
+    """One enlargement."""
+
+    factor: float = control(
+        2.0, label="Upscale by", prominent=True, help="How many times larger each side becomes; 1 only redraws.",
+        minimum=1.0, maximum=MOST_FACTOR, step=0.05,
+    )  # fmt: skip
+    target: str = control(
+        FACTOR, label="Target", group=_SIZE,
+        help="What says how large it becomes; the size comes out exactly, nothing is rounded up.",
+        choices=(FACTOR, LONG_SIDE, SHORT_SIDE, EXACT, MEGAPIXELS),
+    )  # fmt: skip
+    side: int = control(
+        2048, label="Target side", group=_SIZE, help="Pixels of the long or the short side, for those two targets.",
+        minimum=16, maximum=MOST_SIDE, step=1,
+    )  # fmt: skip
+    width: int = control(
+        0, label="Target width", group=_SIZE, help="For the target width and height; 0 follows from the height.",
+        minimum=0, maximum=MOST_SIDE, step=1,
+    )  # fmt: skip
+    height: int = control(
+        0, label="Target height", group=_SIZE, help="For the target width and height; 0 follows from the width.",
+        minimum=0, maximum=MOST_SIDE, step=1,
+    )  # fmt: skip
+    megapixels: float = control(
+        4.0, label="Target megapixels", group=_SIZE, help="Millions of pixels, for that target.",
+        minimum=0.05, maximum=268.0, step=0.05,
+    )  # fmt: skip
+    aspect: str = control(
+        FIT, label="Other aspect", group=_SIZE,
+        help="For width and height of another aspect: fit stays inside, crop cuts the rest off, pad mirrors edges.",
+        choices=(FIT, CROP, PAD),
+    )  # fmt: skip
+    method: str = control(
+        AUTO, label="Method",
+        help="hires redraws the whole frame, tiled in tiles; auto takes the frame as long as the model carries it.",
+        choices=(AUTO, HIRES, TILED, MODEL_ONLY),
+    )  # fmt: skip
+    upscaler: str = control(
+        AUTO_UPSCALER,
+        label="Upscaler",
+        help="The model that enlarges before the redraw; auto takes one that is there. Latent ones want 0.5 and more.",
+    )
+    upscaler_blend: float = control(
+        0.8, label="Upscaler blend",
+        help="How much of the model's picture is used; the rest is Lanczos, with its skin.",
+        minimum=0.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
+    denoising_strength: float = control(
+        0.3, label="Denoising strength", prominent=True,
+        help="0.2–0.3 minimal, 0.3–0.45 sweet spot, 0.45–0.6 reinterprets, above regenerates.",
+        minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.25, embedded=0.15),
+    )  # fmt: skip
+    tile: int = control(
+        0, label="Tile size", group=_TILES,
+        help="About how long a tile's sides are, in pixels; 0 is the model's native size.",
+        minimum=0, maximum=2048, step=64,
+    )  # fmt: skip
+    overlap: int = control(
+        0, label="Tile overlap", group=_TILES,
+        help="Least pixels that neighbouring tiles share; 0 grows with the denoising strength.",
+        minimum=0, maximum=512, step=8,
+    )  # fmt: skip
+    columns: int = control(
+        0, label="Tile columns", group=_TILES, help="Tiles side by side; 0 follows from the tile size.",
+        minimum=0, maximum=_MOST_TILES_ACROSS, step=1,
+    )  # fmt: skip
+    rows: int = control(
+        0, label="Tile rows", group=_TILES, help="Tiles one below the other; 0 follows from the tile size.",
+        minimum=0, maximum=_MOST_TILES_ACROSS, step=1,
+    )  # fmt: skip
+    colour_lock: float = control(
+        1.0, label="Colour lock", help="How firmly each tile keeps the colours of the enlarged picture.",
+        minimum=0.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
+    skip_flat: bool = control(
+        True, label="Leave flat tiles", group=_TILES,
+        help="Tiles without detail, sky or a backdrop, keep what the upscaler made of them.",
+    )  # fmt: skip
+
+    @property
+    def redraws(self) -> bool:
+        """Whether anything is sampled after the enlargement."""
+        return self.method != MODEL_ONLY and self.denoising_strength > 0
+
+    @property
+    def tiles_by_hand(self) -> bool:
+        """Whether the tiles are asked for by size or by number."""
+        return bool(self.tile or self.columns or self.rows)
+
+
+@dataclass(frozen=True)
+class UpscaleSettings:
+    """Up to four enlargements in turn."""
+
+    enabled: bool = control(True, label="Enable", help="Enlarge the picture.")
+    passes: tuple[UpscalePass, ...] = passes(
+        UpscalePass, (UpscalePass(),), label="Passes", help="Enlargements in turn.", most=_MOST_PASSES
+    )

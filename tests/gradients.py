@@ -1,0 +1,39 @@
+"""How steep a picture is where tiles meet, and beside it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.geometry import Box
+
+
+def lines(boxes: Sequence[Box], length: int, turned: bool) -> tuple[list[int], list[int]]:
+    """Where tiles begin and end, and the middles of their overlaps; a line lies between a pixel and the next."""
+    spans = sorted({(box.top, box.bottom) if turned else (box.left, box.right) for box in boxes})
+    edges = sorted({edge - 1 for span in spans for edge in span if 24 < edge < length - 24})
+    return edges, [(one[1] + following[0]) // 2 - 1 for one, following in itertools.pairwise(spans)]
+
+
+class Gradients:
+    """Mean gradients across tile boundaries and 12 to 24 pixels beside them, over any number of pictures."""
+
+    def __init__(self) -> None:
+        self.sums = np.zeros((2, 2, 2))
+
+    def add(self, picture: Pixels, boxes: Sequence[Box]) -> None:
+        for turned in (False, True):
+            light = picture.mean(axis=-1)
+            steps = np.abs(np.diff(light.T if turned else light, axis=1)).astype(np.float64)
+            for kind, at in enumerate(lines(boxes, steps.shape[1] + 1, turned)):
+                beside = [line + away for line in at for away in (*range(-24, -11), *range(12, 25))]
+                for row, columns in enumerate((at, [x for x in beside if 0 <= x < steps.shape[1]])):
+                    self.sums[kind, row] += steps[:, columns].sum(), steps[:, columns].size
+
+    def ratios(self) -> np.ndarray:
+        """At the edges of tiles and in the middle of their overlaps, gradient on the boundary over that beside it."""
+        means = self.sums[..., 0] / self.sums[..., 1]
+        return means[:, 0] / means[:, 1]

@@ -1,0 +1,208 @@
+"""Enlarging with an upscaler model: exactly the size asked for, on no more pixels than it needs, in strips or whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.hosts.port import Array, HostError, Interrupted, OutOfMemory, UpscalerFacts, Watch
+from lib_finisher.imaging.content import ANIME, GENERAL, PHOTOGRAPH, Content
+from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.imaging.resize import resize
+from lib_finisher.imaging.strips import in_strips, reach_of, resized_rows
+from lib_finisher.stages import upscale_model
+from lib_finisher.stages.stage import Tools
+from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge
+from lib_finisher.stages.upscaler_names import best_for, made_for, misfit, scale_told
+from tests.conftest import Onward, weights
+
+MODEL = "RealESR_Gx4"
+
+
+class Enlarging(EmbeddedHost):
+    """The embedded engine with enlarging filters in place of model files; it remembers on what sizes they ran."""
+
+    def __init__(self, *facts: UpscalerFacts, real: int = 0, fails: type[Exception] | None = None) -> None:
+        super().__init__()
+        self.facts, self.real, self.fails = facts, real, fails
+        self.ran: list[Size] = []
+
+    def upscalers(self) -> tuple[UpscalerFacts, ...]:
+        return self.facts
+
+    def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
+        if self.fails is not None:
+            raise self.fails("no luck")
+        self.ran.append(size_of(pixels))
+        scale = self.real or next(item.scale for item in self.facts if item.name == name)
+        return np.clip(resize(pixels, size_of(pixels).scaled(scale)), 0.0, 1.0)
+
+
+def facts(name: str, scale: int = 4) -> UpscalerFacts:
+    return UpscalerFacts(name, scale, name)
+
+
+def tools(host: EmbeddedHost) -> Tools:
+    return Tools(host, lambda *_, **__: [], Onward())
+
+
+@pytest.mark.parametrize(
+    ("target", "runs"),
+    [
+        (Size(150, 120), [Size(85, 68)]),
+        (Size(200, 159), [Size(85, 68)]),
+        (Size(240, 192), [Size(100, 80)]),
+        (Size(400, 320), [Size(100, 80)]),
+        (Size(600, 480), [Size(100, 80), Size(280, 224)]),
+        (Size(1600, 1280), [Size(100, 80), Size(400, 320)]),
+        (Size(2000, 1600), [Size(100, 80), Size(400, 320)]),
+    ],
+)
+def test_a_model_runs_on_no_more_than_it_needs(portrait: np.ndarray, target: Size, runs: list[Size]) -> None:
+    host, picture = Enlarging(facts("4x-filter")), np.ascontiguousarray(portrait[:80, :100])
+    made = enlarge(picture, target, "auto", 1.0, tools(host), [])
+    assert host.ran == runs
+    assert size_of(made.pixels) == target
+    assert (made.how, made.degraded) == ("4x-filter", False)
+    assert float(made.pixels.min()) >= 0.0 and float(made.pixels.max()) <= 1.0
+
+
+def test_what_shrinking_loses_is_given_back(portrait: np.ndarray) -> None:
+    picture = np.ascontiguousarray(portrait[40:240, 120:320])
+    target = Size(400, 400)
+    exact = np.clip(resize(picture, target), 0, 1)
+    made = enlarge(picture, target, "auto", 1.0, tools(Enlarging(facts("4x-filter"))), []).pixels
+    small = np.clip(resize(picture, Size(170, 170)), 0, 1)
+    lossy = np.clip(resize(resize(small, Size(680, 680)), target), 0, 1)
+    assert float(np.square(made - exact).mean()) < 0.25 * float(np.square(lossy - exact).mean())
+
+
+def test_strips_give_the_same_as_the_whole(portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, target = np.ascontiguousarray(portrait[:301, :200]), Size(413, 622)
+    whole = enlarge(picture, target, "auto", 0.8, tools(Enlarging(facts("4x-filter"))), []).pixels
+    monkeypatch.setattr(upscale_model, "_STRIP_PIXELS", 200 * 16 * 40)
+    host = Enlarging(facts("4x-filter"))
+    strips = enlarge(picture, target, "auto", 0.8, tools(host), []).pixels
+    assert len(host.ran) > 4
+    assert float(np.abs(strips - whole).max()) * 255 < 0.01
+
+
+def test_rows_of_a_resized_picture_are_those_of_the_whole(portrait: np.ndarray) -> None:
+    for size in (Size(777, 1031), Size(300, 211), Size(512, 512)):
+        whole = resize(portrait, size)
+        for top, bottom in in_strips(size.height, 97):
+            reach = reach_of(512, size)
+            first = max(0, top * 512 // size.height - reach)
+            part = portrait[first : bottom * 512 // size.height + reach + 2]
+            rows = resized_rows(part, first, 512, size, top, bottom)
+            assert float(np.abs(rows - whole[top:bottom]).max()) < 1e-5
+
+
+def test_a_name_that_tells_a_wrong_scale_costs_a_run_and_nothing_else(portrait: np.ndarray) -> None:
+    picture = np.ascontiguousarray(portrait[:80, :100])
+    host = Enlarging(facts("Mystery", 4), real=2)
+    made = enlarge(picture, Size(300, 240), "auto", 1.0, tools(host), [])
+    assert size_of(made.pixels) == Size(300, 240)
+    assert host.ran == [Size(100, 80), Size(100, 80), Size(200, 160)]
+    assert float(np.abs(made.pixels - np.clip(resize(picture, Size(300, 240)), 0, 1)).mean()) * 255 < 1
+
+
+def test_a_model_that_keeps_the_size_runs_once(portrait: np.ndarray) -> None:
+    picture = np.ascontiguousarray(portrait[:80, :100])
+    host = Enlarging(facts("1x-Denoise", 1))
+    for target in (Size(100, 80), Size(250, 200)):
+        host.ran.clear()
+        made = enlarge(picture, target, "1x-Denoise", 1.0, tools(host), [])
+        assert (host.ran, size_of(made.pixels), made.how) == ([Size(100, 80)], target, "1x-Denoise")
+    host.ran.clear()
+    assert enlarge(picture, Size(200, 160), "auto", 1.0, tools(host), []).how == LANCZOS
+    assert not host.ran
+
+
+def test_no_enlargement_leaves_every_bit(portrait: np.ndarray) -> None:
+    host = Enlarging(facts("4x-AnimeSharp"))
+    notes: list[str] = []
+    made = enlarge(portrait, Size(512, 512), "4x-AnimeSharp", 1.0, tools(host), notes)
+    assert made.pixels is portrait
+    assert (host.ran, notes, made.how) == ([], [], "no enlargement")
+
+
+def test_the_blend_is_between_the_model_and_lanczos(portrait: np.ndarray) -> None:
+    picture, target = np.ascontiguousarray(portrait[:80, :100]), Size(300, 240)
+    made = {
+        blend: enlarge(picture, target, "4x-filter", blend, tools(Enlarging(facts("4x-filter"))), []).pixels
+        for blend in (0.0, 0.25, 1.0)
+    }
+    assert np.array_equal(made[0.0], np.clip(resize(picture, target), 0, 1))
+    assert float(np.abs(made[0.25] - (0.75 * made[0.0] + 0.25 * made[1.0])).max()) < 1e-5
+
+
+def test_a_model_that_fails_is_replaced_and_told(portrait: np.ndarray) -> None:
+    picture, notes = np.ascontiguousarray(portrait[:80, :100]), list[str]()
+    for kind in (HostError, OutOfMemory):
+        made = enlarge(picture, Size(200, 160), "auto", 1.0, tools(Enlarging(facts("4x-a"), fails=kind)), notes)
+        assert (made.how, made.degraded, size_of(made.pixels)) == (LANCZOS, True, Size(200, 160))
+    assert "4x-a could not be used" in notes[0]
+    with pytest.raises(Interrupted):
+        enlarge(picture, Size(200, 160), "auto", 1.0, tools(Enlarging(facts("4x-a"), fails=Interrupted)), [])
+
+
+def test_a_wanted_model_that_is_absent_is_told_and_nothing_else_is_taken(portrait: np.ndarray) -> None:
+    notes: list[str] = []
+    assert choose_upscaler("4x-Gone", [facts("4x-UltraSharp")], notes) is None
+    assert notes == ["there is no upscaler '4x-Gone' here, so Lanczos was used; upscalers here: 4x-UltraSharp, Lanczos"]
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "kind"),
+    [
+        ("4x-UltraSharp", 4, GENERAL),
+        ("RealESRGAN_x2plus", 2, GENERAL),
+        ("R-ESRGAN 4x+ Anime6B", 4, ANIME),
+        ("RealESR_Animex4", 4, ANIME),
+        ("RealESR_Gx4", 4, GENERAL),
+        ("4xNomos8kSC", 4, PHOTOGRAPH),
+        ("1x-ITF-SkinDiffDetail-Lite-v1", 1, PHOTOGRAPH),
+        ("ScuNET PSNR", 1, GENERAL),
+        ("8x_NMKD", 8, ""),
+        ("4x_NMKD-Superscale-SP_178000_G", 4, GENERAL),
+        ("Remacri", None, GENERAL),
+        ("model_200k", None, ""),
+        ("what-data", None, ""),
+        ("Animalistic", None, ""),
+    ],
+)
+def test_what_a_name_tells(name: str, scale: int | None, kind: str) -> None:
+    assert (scale_told(name), made_for(name)) == (scale, kind)
+
+
+def test_auto_takes_what_suits_the_picture() -> None:
+    there = [facts(name) for name in ("4x-AnimeSharp", "8x_NMKD", "4x-UltraSharp", "4xNomos8kSC")]
+    picked = [best_for(Content(kind, 0.9), there) for kind in (ANIME, PHOTOGRAPH, GENERAL)]
+    assert [item.name for item in picked if item] == ["4x-AnimeSharp", "4xNomos8kSC", "4x-UltraSharp"]
+    assert best_for(Content(PHOTOGRAPH, 0.9), [facts("1x-Skin", 1)]) is None
+
+
+def test_a_chosen_model_that_does_not_suit_is_used_and_told() -> None:
+    anime, real = facts("4x-AnimeSharp"), facts("4xNomos8kSC")
+    sky = Content(PHOTOGRAPH, 0.9)
+    assert misfit("4x-AnimeSharp", sky, [anime]) == "4x-AnimeSharp is for drawings; this looks like a photograph"
+    assert misfit("4x-AnimeSharp", sky, [anime, real]).endswith("a photograph, for which 4xNomos8kSC is here")
+    assert (
+        misfit("4xNomos8kSC", Content(ANIME, 0.8), [real])
+        == "4xNomos8kSC is for photographs; this looks like a drawing"
+    )
+    for name, content in (("4x-UltraSharp", sky), ("8x_NMKD", sky), ("4x-AnimeSharp", Content(GENERAL, 0.5))):
+        assert misfit(name, content, [anime, real]) == ""
+
+
+def test_the_real_model_keeps_its_quality_on_a_smaller_picture(portrait: np.ndarray) -> None:
+    pytest.importorskip("spandrel", reason="upscaler models need torch, installed for the newest Python only")
+    host = EmbeddedHost(weights(f"{MODEL}.pth").parent)
+    original = np.ascontiguousarray(portrait[40:232, 128:320])
+    source = np.clip(resize(original, Size(96, 96)), 0, 1)
+    full = np.clip(resize(host.upscale(MODEL, source, Onward()), Size(192, 192)), 0, 1)
+    made = enlarge(source, Size(192, 192), MODEL, 1.0, tools(host), []).pixels
+    psnr = [10 * np.log10(1 / float(np.square(one - original).mean())) for one in (full, made)]
+    assert psnr[1] > psnr[0] - 0.5, psnr
