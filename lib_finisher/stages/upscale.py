@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, cut, size_of
@@ -15,6 +16,7 @@ from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, why_
 from lib_finisher.stages.latent import latent_request
 from lib_finisher.stages.regions import Region
 from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.tile_prompts import by_findings
 from lib_finisher.stages.touch_up import touch_ups
 from lib_finisher.stages.upscale_model import LANCZOS, enlarge
 from lib_finisher.stages.upscale_settings import AUTO, HIRES, UpscalePass, UpscaleSettings
@@ -59,6 +61,8 @@ class Upscale:
                     how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
             elif one.redraws:
                 layout, why = _patches(work.base, size_of(enlarged), one, tools)
+                if one.by_findings and len(layout) > 1:
+                    layout = by_findings(layout, _before(work, done, target, enlarged), _empty(one, work.base))
                 patches, flat = without_flat(layout, enlarged) if one.skip_flat else (layout, [])
                 outcome = yield Request(
                     picture=enlarged,
@@ -185,6 +189,20 @@ def _regions(work: Work, targets: Sequence[Target]) -> list[Region]:
     for target in targets:
         regions = [moved for region in regions if (moved := target.region(region)) is not None]
     return regions
+
+
+def _before(work: Work, done: Sequence[Target], target: Target, enlarged: Pixels) -> list[Region]:
+    """Where the regions lie in the enlarged picture, before the target's frame is cut or padded."""
+    regions = _regions(work, done)
+    if size_of(enlarged) == target.size:
+        return [moved for region in regions if (moved := target.region(region)) is not None]
+    width = done[-1].size.width if done else work.size.width
+    return [region.scaled(target.enlarged.width / width) for region in regions]
+
+
+def _empty(one: UpscalePass, base: Base) -> str:
+    """The prompt for tiles without findings, with the base's networks and styles as any prompt of a stage's own."""
+    return prompts_of(replace(one, prompt=one.empty_prompt), base)[0] if one.empty_prompt else ""
 
 
 def _mask(work: Work, targets: Sequence[Target]) -> Mask | None:

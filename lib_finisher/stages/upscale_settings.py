@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
-from lib_finisher.stages.diffusion import Diffusion, strengths
+from lib_finisher.stages.diffusion import PROMPTS, Diffusion, strengths
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER
 
 AUTO, HIRES, TILED, MODEL_ONLY = "auto", "hires", "tiled", "upscaler only"
@@ -61,7 +61,7 @@ class UpscalePass(Diffusion):
     upscaler: str = control(
         AUTO_UPSCALER,
         label="Upscaler",
-        help="The model that enlarges before the redraw; auto takes one that is there. Latent ones want 0.5 and more.",
+        help="Enlarges before the redraw; auto takes a model that is there. Latent ones want strength 0.5.",
     )
     upscaler_blend: float = control(
         0.8, label="Upscaler blend",
@@ -94,6 +94,14 @@ class UpscalePass(Diffusion):
     colour_lock: float = control(
         1.0, label="Colour lock", help="How firmly each tile keeps the colours of the enlarged picture.",
         minimum=0.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
+    by_findings: bool = control(
+        False, label="Prompts by findings", group=PROMPTS,
+        help="A tile with a finding of detail gets the prompt of that; the others the one below.",
+    )  # fmt: skip
+    empty_prompt: str = control(
+        "", label="Prompt without findings", group=PROMPTS,
+        help="For tiles in which detail found nothing: sky instead of a second head. Empty: as the others.",
     )  # fmt: skip
     skip_flat: bool = control(
         True, label="Leave flat tiles", group=_TILES,
