@@ -261,7 +261,7 @@ def test_the_hosts_mask_composite_is_not_spoilt(webui: Webui, draft: Result) -> 
 
 def test_a_second_press_of_the_pages_button_interrupts(webui: Webui, draft: Result) -> None:
     """The first one means: after this picture. The second may come in a later nested call."""
-    slow = {"passes": [{"factor": 2.0, "method": "tiled", "tile": 256, "steps": 20, "denoising_strength": 0.6}]}
+    slow = {"passes": [{"factor": 2.0, "method": "tiled", "tile": 160, "steps": 20, "denoising_strength": 0.6}]}
 
     def state() -> dict[str, Any]:
         return dict(webui.get("/sdapi/v1/progress?skip_current_image=true")["state"])
