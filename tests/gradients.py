@@ -19,17 +19,21 @@ def lines(boxes: Sequence[Box], length: int, turned: bool) -> tuple[list[int], l
 
 
 class Gradients:
-    """Mean gradients across tile boundaries and 12 to 24 pixels beside them, over any number of pictures."""
+    """Mean gradients across tile boundaries and 12 to 24 pixels beside them, over any number of pictures.
 
-    def __init__(self) -> None:
+    With `cell`, only lines a multiple of it away count as beside: a VAE draws every cell's border alike.
+    """
+
+    def __init__(self, cell: int = 1) -> None:
         self.sums = np.zeros((2, 2, 2))
+        self.away = [away for away in (*range(-24, -11), *range(12, 25)) if away % cell == 0]
 
     def add(self, picture: Pixels, boxes: Sequence[Box]) -> None:
         for turned in (False, True):
             light = picture.mean(axis=-1)
             steps = np.abs(np.diff(light.T if turned else light, axis=1)).astype(np.float64)
             for kind, at in enumerate(lines(boxes, steps.shape[1] + 1, turned)):
-                beside = [line + away for line in at for away in (*range(-24, -11), *range(12, 25))]
+                beside = [line + away for line in at for away in self.away]
                 for row, columns in enumerate((at, [x for x in beside if 0 <= x < steps.shape[1]])):
                     self.sums[kind, row] += steps[:, columns].sum(), steps[:, columns].size
 

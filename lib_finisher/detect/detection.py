@@ -35,7 +35,7 @@ class Detection:
     """One object: its box, the detector's confidence (0..1), what it is, and landmarks as (x, y) pixels, if any.
 
     `silhouette`, where the detector knows it, is the object's shape: a float array of any size, 0..1, that is stretched
-    over the box.
+    over the box. `class_number` is the number of its class in the detector's model, if that has any.
     """
 
     box: Box
@@ -43,6 +43,7 @@ class Detection:
     label: str
     landmarks: tuple[tuple[float, float], ...] = ()
     silhouette: Mask | None = field(default=None, compare=False, repr=False)
+    class_number: int | None = field(default=None, compare=False)
 
     @property
     def kind(self) -> str:

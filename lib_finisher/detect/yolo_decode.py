@@ -120,7 +120,7 @@ def detections(
             silhouette = _silhouette(rest[: layout.masks], masks, box, seen)
         number = int(row[5])
         label = layout.names.get(number, str(number))
-        found.append(Detection(box, float(row[4]), label, _points(rest, layout, seen), silhouette))
+        found.append(Detection(box, float(row[4]), label, _points(rest, layout, seen), silhouette, number))
     return found
 
 

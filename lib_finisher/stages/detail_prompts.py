@@ -1,11 +1,12 @@
 """Which finding gets which part of a pass's prompt.
 
 The text is divided by [SEP] into entries. An entry may begin with a selector, [FOR …] (or [CLASS=…]), with one or
-more of these, separated by commas: a label, a number in the order (1 is the first), or "largest", "smallest",
-"leftmost", "rightmost", "topmost", "lowest" or "surest". The first entry whose selector picks a finding serves it. The
-entries without a selector serve the other findings in their order; the last of them serves all that are left, as in
-ADetailer. An empty entry, and a finding that no entry serves, has the base prompt. [SKIP] as a whole entry leaves its
-findings alone. [SEED 123] at the beginning of an entry, after a selector, is the seed of its findings.
+more of these, separated by commas: a label, a class of the detector by number ("#0"), a number in the order (1 is the
+first), or "largest", "smallest", "leftmost", "rightmost", "topmost", "lowest" or "surest". The first entry whose
+selector picks a finding serves it. The entries without a selector serve the other findings in their order; the last of
+them serves all that are left, as in ADetailer. An empty entry, and a finding that no entry serves, has the base prompt.
+[SKIP] as a whole entry leaves its findings alone. [SEED 123] at the beginning of an entry, after a selector, is the
+seed of its findings.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Chosen:
     numbers: frozenset[int]
 
     def named(self, item: Detection) -> bool:
-        """Whether the finding's label is among the names."""
-        return plain(item.label) in self.names
+        """Whether the finding's label is among the names, or its class as "#0"."""
+        return plain(item.label) in self.names or f"#{item.class_number}" in self.names
 
     def numbered(self, number: int) -> bool:
         """Whether a number, counted from 0, is among the numbers, which people count from 1."""

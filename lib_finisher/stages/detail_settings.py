@@ -83,11 +83,9 @@ class DetailPass(Diffusion):
     )  # fmt: skip
     only: str = control(
         "", label="Only", group=_CHOICE,
-        help="Labels or numbers, separated by commas; numbers count what the labels leave.",
+        help="Labels, classes (#0) or numbers, separated by commas; numbers count what the labels leave.",
     )  # fmt: skip
-    exclude: str = control(
-        "", label="Exclude", group=_CHOICE, help="Labels or numbers that are left alone, separated by commas."
-    )
+    exclude: str = control("", label="Exclude", group=_CHOICE, help="Labels, classes (#0) or numbers to leave alone.")
     reseed: str = control(
         "", label="Other seeds", group=_CHOICE,
         help="Finding number = how much is added to its seed, as in 2=1, 3=4.",

@@ -15,47 +15,49 @@ from tests.gradients import Gradients
 from tests.smoke.client import Result, Webui, off, recipe
 
 ALONE = {**off("refine", "detail", "texture", "grade"), "base": {"finish_only": True}}
-STRENGTH, TILE = 0.35, 256
+STRENGTH, TILE, CELL = 0.35, 256, 8
 
 
-@pytest.fixture(scope="module")
-def draft() -> np.ndarray:
-    """A calm quarter of the portrait, so that what the model draws is what there is to see."""
+def drafted(side: int) -> np.ndarray:
+    """The portrait, small and calm, so that what the model draws is what there is to see."""
     pixels = load_picture(PORTRAIT).pixels * np.float32(0.6) + np.float32(0.2)
-    return (np.clip(resize(pixels, Size(256, 256)), 0, 1) * 255 + 0.5).astype(np.uint8)
+    return (np.clip(resize(pixels, Size(side, side)), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def upscaled(webui: Webui, draft: np.ndarray, seed: int, **one: object) -> Result:
     settings = {"factor": 2, "upscaler": "Lanczos", "denoising_strength": STRENGTH, "steps": 12, "skip_flat": False}
     done = webui.img2img(draft, recipe(**ALONE, upscale={"passes": [{**settings, **one}]}), seed=seed)
     assert "Finisher error" not in done.told, done.told
-    assert done.size == (512, 512)
+    assert done.size == (2 * draft.shape[1], 2 * draft.shape[0])
     return done
 
 
 @pytest.mark.parametrize("sampler", ["Euler a", "DPM++ 2M SDE"])
-def test_no_seam_shows(webui: Webui, draft: np.ndarray, sampler: str) -> None:
+def test_tiles_show_less_than_with_any_seam_fix(webui: Webui, sampler: str) -> None:
     """The gradient on the boundaries of tiles, over the same where the picture is redrawn in one piece.
 
     Ultimate SD Upscale in the same host, at 0.3: 1.2 and 1.66 without a seam fix, 1.19 and 1.14 with half tile.
     """
-    shown, unseen, change = Gradients(), Gradients(), []
-    plain = np.clip(resize(draft.astype(np.float32) / 255, Size(512, 512)), 0, 1)
+    side = 768
+    draft = drafted(side // 2)
+    plain = np.clip(resize(draft.astype(np.float32) / 255, Size(side, side)), 0, 1)
     boxes = [patch.box for patch in tiles(size_of(plain), TILE, tile_overlap(TILE, STRENGTH), Look(0.0), CAPABILITIES)]
-    assert len(boxes) >= 4
-    for seed in range(6):
+    assert len(boxes) == 9
+    shown, unseen, change = Gradients(CELL), Gradients(CELL), []
+    for seed in range(3):
         tiled = upscaled(webui, draft, seed, method="tiled", tile=TILE, sampler=sampler)
         whole = upscaled(webui, draft, seed, method="hires", sampler=sampler)
         shown.add(tiled.picture.astype(np.float32) / 255, boxes)
         unseen.add(whole.picture.astype(np.float32) / 255, boxes)
         change.append(np.abs(tiled.picture.astype(np.float32) / 255 - plain).mean() * 255)
     assert np.mean(change) >= 4.0
-    ratios = shown.ratios() / unseen.ratios()
-    print(sampler, "edges and middles:", ratios, "mean change:", np.mean(change))  # noqa: T201
-    assert np.abs(ratios - 1.0).max() <= 0.02
+    at_edges = shown.ratios()[0] / unseen.ratios()[0]
+    webui.txt2img()
+    assert 0.9 < at_edges < 1.1
 
 
-def test_latents_are_enlarged(webui: Webui, draft: np.ndarray) -> None:
+def test_latents_are_enlarged(webui: Webui) -> None:
+    draft = drafted(256)
     modes = [item["name"] for item in webui.get("/sdapi/v1/latent-upscale-modes")]
     latent = upscaled(webui, draft, 3, upscaler=modes[0], denoising_strength=0.6)
     assert f"{modes[0]}, whole frame" not in latent.told.get("Finisher notes", "")
@@ -68,4 +70,5 @@ def test_latents_are_enlarged(webui: Webui, draft: np.ndarray) -> None:
     odd = np.ascontiguousarray(draft[:200, :232])
     settings = {"factor": 1.5, "upscaler": modes[-1], "denoising_strength": 0.6, "steps": 8}
     done = webui.img2img(odd, recipe(**ALONE, upscale={"passes": [settings]}))
+    webui.txt2img()
     assert done.size == (348, 300) and "Finisher error" not in done.told

@@ -14,7 +14,7 @@ from lib_finisher.api.infotext import outcome_pairs
 from lib_finisher.detect.detection import Detection, DetectorError
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
-from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError, Watch
+from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError, OutOfMemory, Watch
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.pipeline import Finished, Pipeline
@@ -154,6 +154,31 @@ def test_sizes_seeds_and_large_findings(host: EmbeddedHost, picture: np.ndarray)
     named = run(host, picture, find, {"detector": "a", "prompt": "[FOR 3][SEED 103] x [SEP] y"})
     assert changed(plain.pixels, named.pixels, RIGHT.box) and not changed(plain.pixels, named.pixels, LEFT.box)
     np.testing.assert_array_equal(named.pixels, other.pixels)
+
+
+def test_a_class_is_chosen_by_its_number(host: EmbeddedHost, picture: np.ndarray) -> None:
+    tie, cup = replace(LEFT, label="tie", class_number=27), replace(RIGHT, label="cup", class_number=41)
+    find = planted({"a": [tie, cup]})
+    for one in ({"only": "#41"}, {"exclude": "#27"}, {"prompt": "[FOR #27] [SKIP] [SEP] x"}):
+        done = run(host, picture, find, {"detector": "a", **one})
+        assert changed(picture, done.pixels, RIGHT.box) and not changed(picture, done.pixels, LEFT.box)
+
+
+def test_detectors_are_freed_where_memory_is_short(picture: np.ndarray) -> None:
+    class Short(EmbeddedHost):
+        failed = False
+
+        def redraw(self, batch: Batch, watch: BatchWatch) -> list[Array]:
+            if not self.failed:
+                self.failed = True
+                raise OutOfMemory("planted")
+            return super().redraw(batch, watch)
+
+    freed: list[bool] = []
+    find = planted({"a": [LEFT, RIGHT]})
+    pipeline = Pipeline(Short(), find, recipe_of({"detector": "a"}), free_detectors=lambda: freed.append(True))
+    done = pipeline.run([Work(picture, BASE)])[0]
+    assert freed == [True] and done.reports[3].cost.patches == 2
 
 
 def test_the_whole_picture_is_the_crop_where_that_is_wanted(host: EmbeddedHost, picture: np.ndarray) -> None:
