@@ -19,7 +19,7 @@ setup: $(VENV)/ready-test .venv-gradio3/ready-gradio3 .venv-gradio4/ready-gradio
 $(VENV)/ready-demo: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt tools/set_up.py
 	@$(PYTHON) tools/set_up.py $(VENV) --for demo || test $$? -eq 1
 
-$(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt requirements/test.txt requirements/lint.txt requirements/browser.txt tools/set_up.py tools/fetch_weights.py
+$(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/torch-no-deps.txt requirements/test.txt requirements/lint.txt requirements/browser.txt requirements/onnx.txt tools/set_up.py tools/fetch_weights.py
 	@$(PYTHON) tools/set_up.py $(VENV) --for test
 
 demo: $(VENV)/ready-demo

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from lib_finisher.events import Event, Progress, StageFinished, StageStarted
-from lib_finisher.pipeline import StageReport
+from lib_finisher.finished import StageReport
 from lib_finisher.plan.plan import Plan
 
 _BAR = 24

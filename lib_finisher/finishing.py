@@ -12,12 +12,13 @@ import numpy as np
 
 from lib_finisher import __version__
 from lib_finisher.events import Control
+from lib_finisher.finished import Finished, StageReport
 from lib_finisher.hosts.port import Host
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.files import EXTENSIONS, LoadedPicture, PictureError, load_mask, load_picture, save_png
 from lib_finisher.imaging.geometry import Box, Size, cut, size_of
 from lib_finisher.imaging.resize import resize
-from lib_finisher.pipeline import Finished, Pipeline, StageReport
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, write_recipe
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base, Work

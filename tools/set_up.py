@@ -68,6 +68,7 @@ def _steps(purpose: str) -> list[tuple[str, list[str]]]:
     if purpose == "test":
         steps.append(("lint packages", ["-r", str(REQUIREMENTS / "lint.txt")]))
         steps.append(("browser driver", ["-r", str(REQUIREMENTS / "browser.txt")]))
+        steps.append(("ONNX writer", ["-r", str(REQUIREMENTS / "onnx.txt")]))
     if purpose != "core":
         steps.append(("torch", ["-r", str(REQUIREMENTS / "torch.txt")]))
         steps.append(("spandrel and ultralytics", ["--no-deps", "-r", str(REQUIREMENTS / "torch-no-deps.txt")]))

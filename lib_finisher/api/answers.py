@@ -14,10 +14,10 @@ from lib_finisher.controls import Control, controls_of, differences
 from lib_finisher.detect.detection import Detection
 from lib_finisher.events import Progress
 from lib_finisher.family import Family
+from lib_finisher.finished import Finished
 from lib_finisher.finishing import stage_json
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
-from lib_finisher.pipeline import Finished
 from lib_finisher.plan.plan import Plan
 from lib_finisher.recipe import SCHEMA, SECTIONS, Recipe
 from lib_finisher.stages.base import LABEL, NAME

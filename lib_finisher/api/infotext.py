@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib_finisher import __version__
+from lib_finisher.finished import Finished
 from lib_finisher.imaging.geometry import Size, size_of
-from lib_finisher.pipeline import Finished
 from lib_finisher.recipe import Recipe, recorded
 from lib_finisher.stages.stage import Base
 

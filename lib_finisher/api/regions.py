@@ -16,10 +16,10 @@ from lib_finisher.api.infotext import finished_infotext, outcome_pairs, recipe_p
 from lib_finisher.api.pictures import png
 from lib_finisher.api.problems import Problem, RequestError, shown, unknown_keys
 from lib_finisher.api.requests import RANDOM_SEED, FinishRequest, Limits, Offer, json_object, read_plan
+from lib_finisher.finished import Finished
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
-from lib_finisher.pipeline import Finished
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.patch import Patch
 from lib_finisher.review.regions import Region, Regions

@@ -10,11 +10,12 @@ import pytest
 from lib_finisher.detect.detection import Detection
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Event, Progress
+from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Capabilities, Element
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
-from lib_finisher.pipeline import Finished, Pipeline
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, default_recipe, read_recipe
 from lib_finisher.stages.detail import Detail, DetailPass, DetailSettings
 from lib_finisher.stages.detail_choice import strength_for

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, BatchWatch, Capabilities, Element
 from lib_finisher.imaging.geometry import Size, size_of
-from lib_finisher.pipeline import Finished, Pipeline
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base, Work

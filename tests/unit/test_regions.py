@@ -21,12 +21,13 @@ from lib_finisher.detect.detection import Detection, DetectorError
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.detect.yunet import YuNet
 from lib_finisher.events import Control, Meter
+from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Batch, Watch
 from lib_finisher.imaging.arrays import Pixels, to_uint8
 from lib_finisher.imaging.geometry import Box, Size
 from lib_finisher.imaging.resize import resize
-from lib_finisher.pipeline import Finished, Pipeline
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.review.regions import Region, look, only_pass
 from lib_finisher.stages.stage import Base, Tools, Work

@@ -14,11 +14,12 @@ import pytest
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Event, Progress, StageFinished, StageStarted
+from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
-from lib_finisher.pipeline import Finished, Pipeline
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, assign, read_recipe
 from lib_finisher.stages.crop import crop_around

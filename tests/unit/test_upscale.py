@@ -11,6 +11,7 @@ import pytest
 
 from bench import upscale as bench
 from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, Capabilities, Sampling, Watch
 from lib_finisher.imaging.arrays import Pixels
@@ -18,7 +19,7 @@ from lib_finisher.imaging.colour import to_lab
 from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.imaging.masks import smoothstep
 from lib_finisher.imaging.resize import resize
-from lib_finisher.pipeline import Finished, Pipeline
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.redraw.act import redraw
 from lib_finisher.redraw.ladder import AreaBudget

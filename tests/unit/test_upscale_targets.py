@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError, Sampling
 from lib_finisher.imaging.geometry import Box, Size, size_of
-from lib_finisher.pipeline import Finished, Pipeline
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.regions import Region

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from modules import paths_internal
 
 from lib_finisher.api import answers
 from lib_finisher.api.problems import Problem, RequestError, shown, unknown_keys
@@ -17,28 +14,16 @@ from lib_finisher.controls import SettingsError
 from lib_finisher.detect.detection import Detection
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Meter
-from lib_finisher.hosts.webui import models
+from lib_finisher.hosts.webui import models, speed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import outer
 from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.plan.plan import Plan, make_plan
-from lib_finisher.plan.rates import Rates
+from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.stage import Base, Tools, Work
 
 _SIDES = range(8, 16385)
 _MOST_STEPS = 1000
-
-
-@functools.cache
-def rates() -> Rates:
-    """What was learned of this machine's speed, kept beside the host's other data."""
-    return Rates(Path(paths_internal.data_path) / "finisher" / "rates.json")
-
-
-def seconds(host: WebuiHost, plan: Plan) -> float | None:
-    """How long the sampling of a plan is expected to take, None where nothing is known yet."""
-    return rates().seconds(host, "", plan.total.megapixel_steps)
 
 
 def planned(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +49,7 @@ def planned(data: Mapping[str, Any]) -> dict[str, Any]:
     with closing(outer()) as plain:
         host = WebuiHost(plain)
         plan = make_plan(Work(blank, Base(steps=steps)), recipe, Tools(host, _nothing, Meter(Control())))
-        return answers.plan_json(plan, Work(blank).size, seconds(host, plan))
+        return answers.plan_json(plan, Work(blank).size, speed.seconds(host, plan))
 
 
 def _nothing(name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:

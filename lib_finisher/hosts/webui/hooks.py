@@ -16,14 +16,15 @@ from PIL import Image
 from lib_finisher.api.infotext import DONE
 from lib_finisher.controls import SettingsError, read
 from lib_finisher.events import Meter
+from lib_finisher.finished import Finished
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import costs, finish_only, given, others, probe, settings, telling
+from lib_finisher.hosts.webui import finish_only, given, others, probe, settings, speed, telling
 from lib_finisher.hosts.webui.arguments import read_arguments
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import detectors
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.imaging.arrays import to_uint8
-from lib_finisher.pipeline import Finished, Pipeline
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.redraw.ladder import AreaBudget
@@ -227,7 +228,7 @@ def _pipeline(run: _Run, recipe: Recipe) -> Pipeline:
         budget=run.budget,
         identify=detectors().identity,
         free_detectors=detectors().free,
-        rates=costs.rates(),
+        rates=speed.rates(),
     )
 
 

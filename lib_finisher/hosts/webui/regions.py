@@ -21,9 +21,9 @@ from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.fetching import FetchError
 from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import models, routes
+from lib_finisher.hosts.webui import models, routes, speed
 from lib_finisher.hosts.webui.control import HostControl, Job, show
-from lib_finisher.hosts.webui.costs import planned, rates
+from lib_finisher.hosts.webui.costs import planned
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, on_the_hosts_thread, outer, styled, told_fields
@@ -150,7 +150,7 @@ def _drawn(text: str) -> dict[str, Any]:
                 control,
                 patches=_kept().patches,
                 free_detectors=detectors().free,
-                rates=rates(),
+                rates=speed.rates(),
             )
             with Job(make_plan(work, recipe, tools).total.host_calls):
                 (done,) = pipeline.run([work])

@@ -24,7 +24,7 @@ from lib_finisher.detect.fetching import FetchError
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Event, Meter, Progress
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import costs, models
+from lib_finisher.hosts.webui import models, speed
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import Choosable, detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
@@ -163,7 +163,7 @@ def _plan(data: Mapping[str, Any]) -> dict[str, Any]:
     with closing(outer()) as plain:
         host = WebuiHost(plain)
         found = make_plan(work, asked.recipe, Tools(host, find_beside, Meter(Control())))
-        return answers.plan_json(found, work.size, costs.seconds(host, found))
+        return answers.plan_json(found, work.size, speed.seconds(host, found))
 
 
 def _detect(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
         store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
         pipeline = Pipeline(
             host, detectors().detect, recipe, store, _listen, control,
-            identify=detectors().identity, free_detectors=detectors().free, rates=costs.rates(),
+            identify=detectors().identity, free_detectors=detectors().free, rates=speed.rates(),
         )  # fmt: skip
         try:
             with Job(sum(item.host_calls for item in plans)), torch.no_grad():

@@ -23,9 +23,9 @@ from lib_finisher.api.infotext import (
     outcome_pairs,
     recipe_pairs,
 )
+from lib_finisher.finished import Finished
 from lib_finisher.hosts.webui.settings import Preferences
 from lib_finisher.imaging.arrays import Pixels, to_uint8
-from lib_finisher.pipeline import Finished
 from lib_finisher.recipe import Recipe
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,52 @@
+"""What became of a picture, stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.geometry import Size
+from lib_finisher.redraw.patch import Cost
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What one stage did to one picture. `status` is "ran", "skipped", "reused" or "failed".
+
+    `prompts` are those that wildcards were expanded in, by what they were for.
+    """
+
+    stage: str
+    label: str
+    status: str
+    reason: str
+    seconds: float = 0.0
+    cost: Cost = Cost()
+    size: Size = Size(1, 1)
+    notes: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    prompts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Finished:
+    """A picture after its run. `error` is empty when every stage did its part.
+
+    Where they are kept: `stages` holds the picture after each stage, `previews` the picture before detail or repair
+    with what is redrawn marked.
+    """
+
+    pixels: Pixels
+    reports: list[StageReport] = field(default_factory=list)
+    stages: dict[str, Pixels] = field(default_factory=dict)
+    previews: dict[str, Pixels] = field(default_factory=dict)
+    interrupted_in: str = ""
+
+    @property
+    def error(self) -> str:
+        """What went wrong, "" if nothing."""
+        failed = [f"{item.label.lower()} failed: {item.reason}" for item in self.reports if item.status == "failed"]
+        if self.interrupted_in:
+            failed.append(f"interrupted in {self.interrupted_in}; the last complete stage was kept")
+        return "; ".join(failed)

@@ -1,0 +1,288 @@
+"""One stage's turn on the pictures of a chunk: reuse of stored results, redraws together, interruption, reports."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lib_finisher.controls import write
+from lib_finisher.detect.detection import DetectorError
+from lib_finisher.detect.search import Search
+from lib_finisher.events import Control, Listener, Meter, StageFinished, StageStarted
+from lib_finisher.finished import Finished, StageReport
+from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
+from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
+from lib_finisher.imaging.geometry import size_of
+from lib_finisher.recipe import Recipe
+from lib_finisher.redraw.act import PatchMemory, redraw
+from lib_finisher.redraw.ladder import AreaBudget
+from lib_finisher.redraw.limit import fitted, limited, within
+from lib_finisher.redraw.mark import marked
+from lib_finisher.redraw.patch import Refusal, Request
+from lib_finisher.stages.base import RESTRICTS, TO_REPAIR
+from lib_finisher.stages.detail_search import detectors_of, search_of
+from lib_finisher.stages.regions import region_from
+from lib_finisher.stages.stage import Base, Finder, Redraws, Stage, StageOutput, Tools, Work
+from lib_finisher.store.results import PatchStore, ResultStore, digest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """All that a run works with; see `pipeline.Pipeline`. `code` changes with the code that results are made by."""
+
+    host: Host
+    find: Finder
+    recipe: Recipe
+    store: ResultStore | None
+    listener: Listener
+    control: Control
+    keep_stages: bool
+    budget: AreaBudget
+    identify: Callable[[str, Search], str]
+    patches: PatchMemory | None
+    free_detectors: Callable[[], None] | None
+    code: str
+
+
+class InHand:
+    """One picture of the chunk, between and during stages."""
+
+    def __init__(self, work: Work, mask_use: str) -> None:
+        marked = work.mask is not None and bool((work.mask > 0).any())
+        self.restricted = marked and mask_use == RESTRICTS
+        mask = work.mask if self.restricted or mask_use == TO_REPAIR else None
+        self.work = replace(work, pixels=from_uint16(to_uint16(work.pixels)), mask=mask)
+        self.done = Finished(self.work.pixels)
+        self.key = ""
+        self.running: Redraws | None = None
+        self.request: Request | None = None
+        self.seconds = 0.0
+
+
+class Turn:
+    """One stage's turn on the chunk."""
+
+    def __init__(self, means: Means, stage: Stage, hands: Sequence[InHand], meter: Meter) -> None:
+        self.means = means
+        self.stage = stage
+        self.hands = hands
+        self.meter = meter
+        self.settings: Any = means.recipe[stage.name]
+        self.tools = Tools(means.host, means.find, meter)
+        own = PatchStore(means.store) if means.store is not None and stage.diffuses else None
+        self.unfinished = own if means.patches is None else None
+        self.memory: PatchMemory | None = means.patches or self.unfinished
+
+    def run(self) -> None:
+        """Work on all pictures; whatever becomes of one stands in its report."""
+        waiting = [hand for hand in self.hands if not self.settled_without_work(hand)]
+        if waiting:
+            self.means.listener(StageStarted(self.stage.name, self.stage.label, len(waiting)))
+        for hand in waiting:
+            hand.running = self.stage.run(self.work_of(hand), self.settings, self.tools)
+            self.advance(hand, None)
+        self.redraw_requests(waiting)
+        if self.unfinished is not None and not self.means.control.interrupted:
+            self.unfinished.clear()
+        self.means.control.stage_ends()
+
+    def settled_without_work(self, hand: InHand) -> bool:
+        """Whether the stage is switched off, the run is interrupted, or its result is in the store."""
+        hand.seconds = 0.0
+        if not self.settings.enabled:
+            self.report(hand, StageOutput(hand.work.pixels, "skipped", "switched off"))
+            return True
+        if self.means.control.interrupted:
+            hand.done.interrupted_in = hand.done.interrupted_in or self.stage.label.lower()
+            self.report(hand, StageOutput(hand.work.pixels, "skipped", "the run was interrupted"))
+            return True
+        began = time.perf_counter()
+        hand.key = self.key(hand.work, hand.restricted)
+        found = self.means.store.get(hand.key) if self.means.store is not None else None
+        hand.seconds = time.perf_counter() - began
+        if found is None:
+            return False
+        array, note = found
+        output = StageOutput(from_uint16(array), "reused", str(note.get("reason", "")))
+        output.notes = [str(text) for text in note.get("notes", ())]
+        output.refusals = [Refusal(**item) for item in note.get("refusals", ())]
+        output.prompts = {str(label): str(text) for label, text in note.get("prompts", {}).items()}
+        if "regions" in note:
+            output.regions = tuple(region_from(item) for item in note["regions"])
+        if note.get("mask") is not None and self.means.store is not None:
+            stored = self.means.store.get(note["mask"])
+            if stored is None:
+                return False
+            output.mask = np.asarray(stored[0], dtype=np.float32)
+        self.settle(hand, output)
+        return True
+
+    def work_of(self, hand: InHand) -> Work:
+        """What the stage is given: a mask that restricts marks nothing for repair."""
+        hidden = hand.restricted and self.stage.name == "repair"
+        return replace(hand.work, mask=None) if hidden else hand.work
+
+    def limit(self, hand: InHand) -> Mask | None:
+        """Where the stage may change the picture; None means everywhere. New borders are not for a mask to forbid."""
+        return hand.work.mask if hand.restricted and self.stage.name != "extend" else None
+
+    def redraw_requests(self, waiting: Sequence[InHand]) -> None:
+        """Run what the pictures ask for, all of them together, until none asks any more."""
+        while asking := [hand for hand in waiting if hand.request is not None]:
+            requests = [hand.request for hand in asking if hand.request is not None]
+            began = time.perf_counter()
+            outcomes = redraw(
+                requests,
+                self.means.host,
+                self.means.budget,
+                self.meter,
+                self.memory,
+                self.means.free_detectors,
+            )
+            seconds = time.perf_counter() - began
+            work = sum(outcome.cost.megapixel_steps for outcome in outcomes)
+            for hand, request, outcome in zip(asking, requests, outcomes):
+                limit = self.limit(hand)
+                if limit is not None:
+                    outcome.picture = within(request.picture, outcome.picture, limit)
+                share = outcome.cost.megapixel_steps / work if work > 0 else 1.0 / len(outcomes)
+                hand.seconds += seconds * share
+                self.advance(hand, outcome)
+
+    def advance(self, hand: InHand, answer: Any) -> None:
+        """Let the stage go on with one picture, to its next request or to its end."""
+        assert hand.running is not None
+        hand.request = None
+        began = time.perf_counter()
+        try:
+            hand.request = hand.running.send(answer)
+        except StopIteration as stop:
+            hand.seconds += time.perf_counter() - began
+            self.finish(hand, stop.value)
+            return
+        except Interrupted:
+            self.finish(hand, StageOutput(hand.work.pixels, stopped="interrupted"))
+            return
+        except Skipped:
+            self.finish(hand, StageOutput(hand.work.pixels, stopped="skipped"))
+            return
+        except (HostError, DetectorError, MemoryError) as error:
+            self.finish(hand, StageOutput(hand.work.pixels, "failed", str(error) or "out of memory"))
+            return
+        # One picture's surprise must not end the run of the others; the log has the traceback.
+        except Exception as error:
+            logger.exception("The stage %s failed.", self.stage.name)
+            self.finish(hand, StageOutput(hand.work.pixels, "failed", f"{type(error).__name__}: {error}"))
+            return
+        limit = self.limit(hand)
+        if limit is not None and hand.request is not None:
+            hand.request = limited(hand.request, limit)
+        if self.means.keep_stages and hand.request is not None and not hand.request.together:
+            # Of several passes each marks the preview further.
+            before = hand.done.previews.get(self.stage.name)
+            hand.done.previews[self.stage.name] = marked(hand.request, before)
+        hand.seconds += time.perf_counter() - began
+
+    def finish(self, hand: InHand, output: StageOutput) -> None:
+        """Take over what the stage made, and store it when it is complete."""
+        limit = self.limit(hand)
+        if limit is not None and not self.stage.diffuses and output.status == "ran":
+            output.pixels = within(hand.work.pixels, output.pixels, limit)
+        if output.stopped == "interrupted":
+            hand.done.interrupted_in = self.stage.label.lower()
+            output.reason = output.reason or "stopped before it was complete"
+            if output.status == "ran":
+                output.status = "skipped" if output.pixels is hand.work.pixels else "ran"
+        elif output.stopped == "skipped":
+            output = _left_out(output, hand.work.pixels, "skipped", "skipped by the user")
+        elif output.status == "ran" and not output.degraded and self.means.store is not None:
+            refusals = [asdict(item) for item in output.refusals]
+            note: dict[str, Any] = {
+                "reason": output.reason,
+                "stage": self.stage.name,
+                "notes": output.notes,
+                "prompts": output.prompts,
+                "refusals": refusals,
+            }
+            if output.regions is not None:
+                note["regions"] = [region.as_json() for region in output.regions]
+            if output.mask is not None:
+                note["mask"] = digest(hand.key, "mask")
+                self.means.store.put(note["mask"], output.mask, {})
+            self.means.store.put(hand.key, to_uint16(output.pixels), note)
+        self.settle(hand, output)
+
+    def settle(self, hand: InHand, output: StageOutput) -> None:
+        """Report, and make the output the next stage's input."""
+        if output.status in ("ran", "reused", "failed"):
+            mask: Mask | None = hand.work.mask if output.mask is None else output.mask
+            pixels = output.pixels if output.status == "reused" else from_uint16(to_uint16(output.pixels))
+            mask = None if mask is None else fitted(mask, pixels)
+            factor = size_of(pixels).width / hand.work.size.width
+            inherited = hand.work.regions if factor == 1 else tuple(item.scaled(factor) for item in hand.work.regions)
+            regions = inherited if output.regions is None else output.regions
+            hand.work = replace(hand.work, pixels=pixels, mask=mask, regions=regions)
+            if self.means.keep_stages and output.status != "failed":
+                hand.done.stages[self.stage.name] = pixels
+        self.report(hand, output)
+
+    def report(self, hand: InHand, output: StageOutput) -> None:
+        """Note what became of the picture, and tell who listens."""
+        told = StageReport(
+            stage=self.stage.name,
+            label=self.stage.label,
+            status=output.status,
+            reason=output.reason,
+            seconds=hand.seconds,
+            cost=output.cost,
+            size=size_of(hand.work.pixels),
+            notes=tuple(output.notes),
+            prompts=dict(output.prompts),
+            refusals=tuple(f"{item.label}: {item.reason}" for item in output.refusals),
+        )
+        hand.done.reports.append(told)
+        number = next(index for index, item in enumerate(self.hands) if item is hand)
+        self.means.listener(StageFinished(number, told.stage, told.status, told.reason, told.seconds))
+
+    def key(self, work: Work, restricted: bool) -> str:
+        """The hash of all that the stage's result depends on."""
+        base = work.base if self.stage.diffuses else Base(seed=work.base.seed)
+        enlarges = self.stage.name == "upscale"
+        upscalers = [asdict(item) for item in self.means.host.upscalers()] if enlarges else []
+        told = {
+            "stage": self.stage.name,
+            "code": self.means.code,
+            "settings": write(self.settings),
+            "engine": self.means.host.identity if self.stage.diffuses else "",
+            "base": asdict(base),
+            "upscalers": upscalers,
+            "touched up": [item.as_json() for item in work.regions if item.touch_up] if enlarges else [],
+            "detectors": self.detectors(),
+            "restricted": restricted,
+        }
+        mask = work.mask if self.stage.name in ("repair", "extend") or restricted else None
+        return digest(told, to_uint16(work.pixels), *([] if mask is None else [mask]))
+
+    def detectors(self) -> list[str]:
+        """What changes when a detector of the stage does."""
+        told = []
+        for one in self.settings.passes if self.stage.name == "detail" else ():
+            for name in detectors_of(one):
+                try:
+                    told.append(self.means.identify(name, search_of(one)))
+                except DetectorError:
+                    # The stage itself will say that it is not there.
+                    told.append("")
+        return told
+
+
+def _left_out(output: StageOutput, pixels: Pixels, status: str, reason: str) -> StageOutput:
+    """The output of a stage that is left out after all: what it cost is kept, what it drew is not."""
+    return StageOutput(pixels, status, reason, cost=output.cost, notes=output.notes)
