@@ -286,6 +286,7 @@ def test_a_restoration_that_fails_is_told_and_the_redraw_kept(picture: np.ndarra
 
 
 def test_small_crops_are_enlarged_by_a_model(picture: np.ndarray) -> None:
+    pytest.importorskip("spandrel", reason="upscaler models need torch, installed for the newest Python only")
     model = weights("RealESR_Gx4.pth")
     host = EmbeddedHost(model.parent)
     find = planted({"a": [at(70, 60, 24)]})
