@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from lib_finisher import __version__, cli_detectors
-from lib_finisher.console import ProgressBar, plan_table, report_table
+from lib_finisher.console import ProgressBar, plan_table, report_table, tell, warn
 from lib_finisher.controls import SettingsError
 from lib_finisher.events import Control, Meter
 from lib_finisher.family import detect
@@ -69,10 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except (SettingsError, HostError, HeaderError) as error:
-        _say(f"finisher: {error}")
+        warn(f"finisher: {error}")
         return NOT_USABLE
     except KeyboardInterrupt:
-        _say("finisher: stopped")
+        warn("finisher: stopped")
         return INTERRUPTED
 
 
@@ -153,9 +153,9 @@ def _finish(options: argparse.Namespace) -> int:
         keep_stages=options.save_stages, identify=finders.identity, free_detectors=finders.free, rates=_rates(),
     )  # fmt: skip
     if not options.json:
-        _print(f"engine: {host.capabilities.engine}")
+        tell(f"engine: {host.capabilities.engine}")
         for remark in host.remarks():
-            _print(f"  note: {remark}")
+            tell(f"  note: {remark}")
     _writable(options.out, options.report)
     before = _on_interrupt(control)
     reports = []
@@ -167,9 +167,9 @@ def _finish(options: argparse.Namespace) -> int:
             reports.append(report)
             progress.close()
             if not options.json:
-                _print(_told(report))
+                tell(_told(report))
     except KeyboardInterrupt:
-        _say("finisher: stopped at once")
+        warn("finisher: stopped at once")
     finally:
         signal.signal(signal.SIGINT, before)
     unseen = files[len(reports) :]
@@ -183,18 +183,18 @@ def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[File
     told = {"engine": host.capabilities.engine, "notes": host.remarks(), "pictures": pictures}
     text = json.dumps(told, indent=2, ensure_ascii=False)
     if options.json:
-        _print(text)
+        tell(text)
     else:
-        _print(f"{len(reports) - len(failed)} of {len(reports)} pictures finished")
+        tell(f"{len(reports) - len(failed)} of {len(reports)} pictures finished")
     for report in failed:
-        _say(f"finisher: failed: {_named(report)}")
+        warn(f"finisher: failed: {_named(report)}")
     if options.report is not None:
         try:
             write_text(options.report, text + "\n")
         except OSError as error:
-            _say(f"finisher: the report could not be written to {options.report} ({error.strerror or error})")
+            warn(f"finisher: the report could not be written to {options.report} ({error.strerror or error})")
     if not reports:
-        _say("finisher: there is no picture in what was given")
+        warn("finisher: there is no picture in what was given")
         return NOT_USABLE
     if control.interrupted:
         return INTERRUPTED
@@ -219,23 +219,23 @@ def _plan(options: argparse.Namespace) -> int:
         except PictureError as error:
             failed = True
             told.append({"input": str(file), "error": str(error)})
-            _say(f"finisher: {error}")
+            warn(f"finisher: {error}")
             continue
         seconds = rates.seconds(host, "", plan.total.megapixel_steps)
         told.append({"input": str(file), **_plan_json(plan), "seconds": seconds and round(seconds, 1)})
         if not options.json:
-            _print(f"{file}\n{plan_table(plan, seconds)}")
+            tell(f"{file}\n{plan_table(plan, seconds)}")
     if options.json:
-        _print(json.dumps({"engine": host.capabilities.engine, "pictures": told}, indent=2, ensure_ascii=False))
+        tell(json.dumps({"engine": host.capabilities.engine, "pictures": told}, indent=2, ensure_ascii=False))
     if not told:
-        _say("finisher: there is no picture in what was given")
+        warn("finisher: there is no picture in what was given")
         return NOT_USABLE
     return SOME_FAILED if failed else FINISHED
 
 
 def _recipe(options: argparse.Namespace) -> int:
     family = detect(options.checkpoint).family.value if options.checkpoint is not None else ""
-    _print(json.dumps(write_recipe(_read_recipe(options, family)), indent=2, ensure_ascii=False))
+    tell(json.dumps(write_recipe(_read_recipe(options, family)), indent=2, ensure_ascii=False))
     return FINISHED
 
 
@@ -246,9 +246,9 @@ def _family(options: argparse.Namespace) -> int:
             found = detect(file)
         except HeaderError as error:
             status = SOME_FAILED
-            _say(f"finisher: {error}")
+            warn(f"finisher: {error}")
             continue
-        _print(f"{file}: {found.label}, native {found.native_side}×{found.native_side} ({found.reason})")
+        tell(f"{file}: {found.label}, native {found.native_side}×{found.native_side} ({found.reason})")
     return status
 
 
@@ -327,7 +327,7 @@ def _on_interrupt(control: Control) -> Any:
     def stop(number: int, current: FrameType | None) -> None:
         if control.interrupted:
             raise KeyboardInterrupt
-        _say("\nfinisher: stopping; what is complete is saved (Ctrl-C again to stop at once)")
+        warn("\nfinisher: stopping; what is complete is saved (Ctrl-C again to stop at once)")
         control.interrupt()
 
     return signal.signal(signal.SIGINT, stop)
@@ -340,13 +340,3 @@ def _rates() -> Rates:
 def _cache_folder() -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(home) / "finisher"
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()

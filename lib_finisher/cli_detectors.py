@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lib_finisher.console import tell, warn
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors, Listed, trusted_hashes
 from lib_finisher.detect.fetching import FetchError, fetch
@@ -57,10 +58,10 @@ def detectors_of(options: argparse.Namespace, cache: Path) -> Detectors:
 def _list(options: argparse.Namespace, cache: Path) -> int:
     listed = Detectors([_folder(options, cache)]).listed()
     if options.json:
-        _print(json.dumps({"detectors": [asdict(item) for item in listed]}, indent=2, ensure_ascii=False))
+        tell(json.dumps({"detectors": [asdict(item) for item in listed]}, indent=2, ensure_ascii=False))
     else:
         where = f"Files are looked for in {_folder(options, cache)}."
-        _print(f'{_table(listed)}\n\n{where}\nTo fetch one: python -m lib_finisher detectors fetch "NAME"')
+        tell(f'{_table(listed)}\n\n{where}\nTo fetch one: python -m lib_finisher detectors fetch "NAME"')
     return 0
 
 
@@ -72,16 +73,16 @@ def _fetch(options: argparse.Namespace, cache: Path) -> int:
         why = "needs no file" if entry is not None else "is not among the detectors that can be fetched"
         raise SettingsError([f"{options.name!r} {why}: {files}."])
     for line in _told(entry, folder):
-        _say(line)
+        warn(line)
     progress = _Progress(entry.name)
     try:
         path = fetch(entry, folder, progress)
     except FetchError as error:
         progress.close()
-        _say(f"finisher: {error}")
+        warn(f"finisher: {error}")
         return 1
     progress.close()
-    _print(str(path))
+    tell(str(path))
     return 0
 
 
@@ -135,13 +136,3 @@ class _Progress:
     def close(self) -> None:
         if self._shown:
             sys.stderr.write("\r\x1b[2K")
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()

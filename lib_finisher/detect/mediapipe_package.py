@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -102,7 +103,7 @@ class Graph:
             solution.close()
 
 
-class MediaPipeDetector:
+class MediaPipeDetector(ABC):
     """What the detectors share. Several threads may ask one; they wait for each other."""
 
     name = ""
@@ -140,9 +141,9 @@ class MediaPipeDetector:
             [item for item in found if item.box.intersection(inside) is not None], middles=True, overlap=search.overlap
         )
 
+    @abstractmethod
     def find(self, picture: Picture, confidence: float, search: Search) -> list[Detection]:
         """As `detect`, for one thread, of which findings outside the picture and doubles are sorted out later."""
-        raise NotImplementedError
 
 
 def searched(

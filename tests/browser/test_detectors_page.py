@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lib_finisher.detect.yunet import MODEL
-from tests.standin.server import GRADIOS, Standin, standin
+from tests.standin.server import Standin
 
-PATIENCE = 60_000
 # The detectors that the accordion of a tab offers.
 OFFERED = """(tab) => {
   const mount = document.querySelector(`.finisher-editor[data-finisher-tab=${tab}]`);
@@ -23,24 +21,6 @@ ROWS = "(tab) => document.querySelectorAll(`.finisher-editor[data-finisher-tab=$
 
 pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module", params=GRADIOS)
-def host(request: pytest.FixtureRequest) -> Standin:
-    return standin(request.param)
-
-
-@pytest.fixture()
-def page(browser: Any, host: Standin) -> Iterator[Any]:
-    opened = browser.new_page(viewport={"width": 1400, "height": 1200})
-    opened.set_default_timeout(PATIENCE)
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(host.url)
-    opened.wait_for_selector("#finisher_txt2img-visible-checkbox")
-    yield opened
-    opened.close()
-    assert errors == []
 
 
 @pytest.mark.parametrize("tab", ["txt2img", "img2img"])

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.smoke.client import Webui, off, recipe
-from tests.standin.server import GRADIOS, Standin, standin
+from tests.standin.server import Standin
 
-PATIENCE = 60_000
 PROMPT = "a red circle on a green field"
 QUICK = {"refine": {"steps": 6}, **off("detail", "upscale", "texture", "grade")}
 SLOW = {"refine": {"steps": 150, "denoising_strength": 0.95}, **off("detail", "upscale", "texture", "grade")}
@@ -19,24 +17,6 @@ SHOWN = "(tab) => document.querySelector(`#html_info_${tab}`).innerText"
 
 pytest.importorskip("playwright.sync_api", reason="playwright is installed for the newest Python only")
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module", params=GRADIOS)
-def host(request: pytest.FixtureRequest) -> Standin:
-    return standin(request.param)
-
-
-@pytest.fixture()
-def page(browser: Any, host: Standin) -> Iterator[Any]:
-    opened = browser.new_page(viewport={"width": 1400, "height": 1200})
-    opened.set_default_timeout(PATIENCE)
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(host.url)
-    opened.wait_for_selector("#finisher_txt2img-visible-checkbox")
-    yield opened
-    opened.close()
-    assert errors == []
 
 
 def settle(page: Any, tab: str = "txt2img") -> None:
