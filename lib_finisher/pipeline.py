@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 def _checkpoints(settings: Any) -> bool:
     """Whether a stage that is on swaps the checkpoint."""
-    return settings.enabled and any(one.checkpoint for one in getattr(settings, "passes", (settings,)))
+    return settings.enabled and any(getattr(one, "checkpoint", "") for one in getattr(settings, "passes", (settings,)))
 
 
 def _by_name(name: str, search: Search) -> str:
@@ -83,7 +83,7 @@ class Pipeline:
 
     def _learn(self, rates: Rates, costs: Sequence[Cost]) -> None:
         """A run in which stages have checkpoints of their own tells nothing of a single one."""
-        if not any(_checkpoints(self._means.recipe[stage.name]) for stage in STAGES if stage.diffuses):
+        if not any(_checkpoints(self._means.recipe[stage.name]) for stage in STAGES):
             rates.record(self._means.host, "", sum(costs, Cost()))
 
     def _expected(self, work: Work) -> float:

@@ -25,7 +25,6 @@ from lib_finisher.redraw.limit import fitted, limited, within
 from lib_finisher.redraw.mark import marked
 from lib_finisher.redraw.patch import Refusal, Request
 from lib_finisher.stages.base import RESTRICTS, TO_REPAIR
-from lib_finisher.stages.detail_search import detectors_of, search_of
 from lib_finisher.stages.regions import region_from
 from lib_finisher.stages.stage import Base, Finder, Redraws, Stage, StageOutput, Tools, Work
 from lib_finisher.store.results import PatchStore, ResultStore, digest
@@ -58,7 +57,8 @@ class InHand:
         marked = work.mask is not None and bool((work.mask > 0).any())
         self.restricted = marked and mask_use == RESTRICTS
         mask = work.mask if self.restricted or mask_use == TO_REPAIR else None
-        self.work = replace(work, pixels=from_uint16(to_uint16(work.pixels)), mask=mask)
+        pixels = from_uint16(to_uint16(work.pixels))
+        self.work = replace(work, pixels=pixels, mask=mask, draft=pixels if work.draft is None else work.draft)
         self.done = Finished(self.work.pixels)
         self.key = ""
         self.running: Redraws | None = None
@@ -76,7 +76,8 @@ class Turn:
         self.meter = meter
         self.settings: Any = means.recipe[stage.name]
         self.tools = Tools(means.host, means.find, meter)
-        own = PatchStore(means.store) if means.store is not None and stage.diffuses else None
+        self.reads = stage.reads(self.settings)
+        own = PatchStore(means.store) if means.store is not None and self.reads.samples else None
         self.unfinished = own if means.patches is None else None
         self.memory: PatchMemory | None = means.patches or self.unfinished
 
@@ -150,7 +151,7 @@ class Turn:
             work = sum(outcome.cost.megapixel_steps for outcome in outcomes)
             for hand, request, outcome in zip(asking, requests, outcomes):
                 limit = self.limit(hand)
-                if limit is not None:
+                if limit is not None and not self.stage.maps:
                     outcome.picture = within(request.picture, outcome.picture, limit)
                 share = outcome.cost.megapixel_steps / work if work > 0 else 1.0 / len(outcomes)
                 hand.seconds += seconds * share
@@ -183,7 +184,8 @@ class Turn:
             return
         limit = self.limit(hand)
         if limit is not None and hand.request is not None:
-            hand.request = limited(hand.request, limit)
+            # What maps pixels too is held to the mask at its end; its soft edge must not count twice.
+            hand.request = limited(hand.request, np.ceil(limit) if self.stage.maps else limit)
         if self.means.keep_stages and hand.request is not None and not hand.request.together:
             # Of several passes each marks the preview further.
             before = hand.done.previews.get(self.stage.name)
@@ -193,7 +195,7 @@ class Turn:
     def finish(self, hand: InHand, output: StageOutput) -> None:
         """Take over what the stage made, and store it when it is complete."""
         limit = self.limit(hand)
-        if limit is not None and not self.stage.diffuses and output.status == "ran":
+        if limit is not None and self.stage.maps and output.status == "ran":
             output.pixels = within(hand.work.pixels, output.pixels, limit)
         if output.stopped == "interrupted":
             hand.done.interrupted_in = self.stage.label.lower()
@@ -253,33 +255,32 @@ class Turn:
 
     def key(self, work: Work, restricted: bool) -> str:
         """The hash of all that the stage's result depends on."""
-        base = work.base if self.stage.diffuses else Base(seed=work.base.seed)
-        enlarges = self.stage.name == "upscale"
-        upscalers = [asdict(item) for item in self.means.host.upscalers()] if enlarges else []
+        reads = self.reads
         told = {
             "stage": self.stage.name,
             "code": self.means.code,
             "settings": write(self.settings),
-            "engine": self.means.host.identity if self.stage.diffuses else "",
-            "base": asdict(base),
-            "upscalers": upscalers,
-            "touched up": [item.as_json() for item in work.regions if item.touch_up] if enlarges else [],
+            "engine": self.means.host.identity if reads.samples else "",
+            "base": asdict(work.base if reads.samples else Base(seed=work.base.seed)),
+            "upscalers": [asdict(item) for item in self.means.host.upscalers()] if reads.upscalers else [],
+            "regions": [item.as_json() for item in work.regions] if reads.regions else [],
             "detectors": self.detectors(),
+            "files": reads.files,
             "restricted": restricted,
         }
-        mask = work.mask if self.stage.name in ("repair", "extend") or restricted else None
-        return digest(told, to_uint16(work.pixels), *([] if mask is None else [mask]))
+        mask = work.mask if reads.mask or restricted else None
+        draft = to_uint16(work.draft) if reads.draft and work.draft is not None else None
+        return digest(told, to_uint16(work.pixels), *(item for item in (mask, draft) if item is not None))
 
     def detectors(self) -> list[str]:
         """What changes when a detector of the stage does."""
         told = []
-        for one in self.settings.passes if self.stage.name == "detail" else ():
-            for name in detectors_of(one):
-                try:
-                    told.append(self.means.identify(name, search_of(one)))
-                except DetectorError:
-                    # The stage itself will say that it is not there.
-                    told.append("")
+        for name, search in self.reads.detectors:
+            try:
+                told.append(self.means.identify(name, search))
+            except DetectorError:
+                # The stage itself will say that it is not there.
+                told.append("")
         return told
 
 

@@ -10,7 +10,7 @@ from lib_finisher.api.infotext import finished_infotext, notes_of, outcome_pairs
 from lib_finisher.api.pictures import png
 from lib_finisher.api.problems import Problem, RequestError, shown
 from lib_finisher.api.requests import BaseFields, Detecting, Limits, Offer
-from lib_finisher.controls import Control, controls_of, differences
+from lib_finisher.controls import Control, controls_of, defaults, differences
 from lib_finisher.detect.detection import Detection
 from lib_finisher.events import Progress
 from lib_finisher.family import Family
@@ -25,7 +25,7 @@ from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Base, Estimate
 
 _LABELS = {NAME: LABEL, **{stage.name: stage.label for stage in STAGES}}
-_DIFFUSING = {stage.name for stage in STAGES if stage.diffuses}
+_DIFFUSING = {stage.name for stage in STAGES if stage.reads(defaults(stage.settings)).samples}
 
 
 def schema_json(offer: Offer, limits: Limits, family: str = "") -> dict[str, Any]:

@@ -57,7 +57,7 @@ def make_plan(work: Work, recipe: Recipe, tools: Tools) -> Plan:
         except HostError as error:
             steps.append(Step(stage.name, stage.label, False, str(error), Estimate(size)))
             continue
-        idle = stage.diffuses and not estimate.patches and estimate.size == size
+        idle = not stage.maps and not estimate.patches and estimate.size == size
         reason = "; ".join(estimate.notes) or ("nothing to do" if idle else "")
         steps.append(Step(stage.name, stage.label, not idle, reason, estimate))
         size = estimate.size

@@ -13,11 +13,11 @@ from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
 from lib_finisher.stages.detail_care import judging, polishing, preparing
 from lib_finisher.stages.detail_choice import Finding
 from lib_finisher.stages.detail_patches import Choice, choose
-from lib_finisher.stages.detail_search import detectors_of, find_for, where_of, without
+from lib_finisher.stages.detail_search import detectors_of, find_for, search_of, where_of, without
 from lib_finisher.stages.detail_settings import DetailPass, DetailSettings
 from lib_finisher.stages.diffusion import estimated, sampling_of
 from lib_finisher.stages.regions import Region
-from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 __all__ = ["Detail", "DetailPass", "DetailSettings"]
 
@@ -28,7 +28,12 @@ class Detail:
     name = "detail"
     label = "Detail"
     settings = DetailSettings
-    diffuses = True
+    maps = False
+
+    def reads(self, settings: DetailSettings) -> Reads:
+        """See `Stage.reads`."""
+        looks = ((name, search_of(one)) for one in settings.passes for name in detectors_of(one))
+        return Reads(samples=True, detectors=tuple(looks))
 
     def run(self, work: Work, settings: DetailSettings, tools: Tools) -> Redraws:
         """A request for each pass that finds something, on the picture as the pass before left it."""

@@ -15,7 +15,7 @@ from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import Patch, Request
 from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
-from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 _MOST_PIXELS = 2048
 
@@ -56,7 +56,11 @@ class Extend:
     name = "extend"
     label = "Extend"
     settings = ExtendSettings
-    diffuses = True
+    maps = False
+
+    def reads(self, settings: ExtendSettings) -> Reads:
+        """See `Stage.reads`."""
+        return Reads(samples=True, mask=True)
 
     def run(self, work: Work, settings: ExtendSettings, tools: Tools) -> Redraws:
         """Mirrors the edges outwards, then redraws the border."""

@@ -8,7 +8,7 @@ from lib_finisher.controls import control
 from lib_finisher.imaging.colour import clipped_shares, tone, white_balance
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.imaging.grain import grain
-from lib_finisher.stages.stage import Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ class Grade:
     name = "grade"
     label = "Grade"
     settings = GradeSettings
-    diffuses = False
+    maps = True
+
+    def reads(self, settings: GradeSettings) -> Reads:
+        """See `Stage.reads`."""
+        return Reads()
 
     def run(self, work: Work, settings: GradeSettings, tools: Tools) -> Redraws:
         """White balance, contrast, saturation, grain; nothing is sampled, and each at 0 changes no bit."""

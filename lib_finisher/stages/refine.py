@@ -10,7 +10,7 @@ from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
 from lib_finisher.stages.diffusion import MOST_STEPS, Diffusion, estimated, prompts_of, sampling_of, strengths
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
-from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,11 @@ class Refine:
     name = "refine"
     label = "Refine"
     settings = RefineSettings
-    diffuses = True
+    maps = False
+
+    def reads(self, settings: RefineSettings) -> Reads:
+        """See `Stage.reads`."""
+        return Reads(samples=True)
 
     def run(self, work: Work, settings: RefineSettings, tools: Tools) -> Redraws:
         """One request: the frame, or tiles where the picture is too large for the model."""

@@ -16,7 +16,7 @@ from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
 from lib_finisher.stages.crop import crop_around, open_sides
 from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
-from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 _SPECK = 16
 _MOST_OF_THE_FRAME = 0.6
@@ -56,7 +56,11 @@ class Repair:
     name = "repair"
     label = "Repair"
     settings = RepairSettings
-    diffuses = True
+    maps = False
+
+    def reads(self, settings: RepairSettings) -> Reads:
+        """See `Stage.reads`."""
+        return Reads(samples=True, mask=True)
 
     def run(self, work: Work, settings: RepairSettings, tools: Tools) -> Redraws:
         """One request; each separate blob of the mask is a patch."""

@@ -45,13 +45,15 @@ class Base:
 class Work:
     """A picture on its way through the stages.
 
-    `mask` is what the user marked (height, width), 0..1, at its size. `regions` are what detail has redrawn.
+    `mask` is what the user marked (height, width), 0..1, at its size. `regions` are what detail has redrawn. `draft` is
+    the picture as it was before the first stage, at its own size; the pipeline fills it in.
     """
 
     pixels: Pixels
     base: Base = Base()
     mask: Mask | None = None
     regions: tuple[Region, ...] = ()
+    draft: Pixels | None = None
 
     @property
     def size(self) -> Size:
@@ -124,6 +126,23 @@ class Estimate:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Reads:
+    """What a stage's result depends on beside the picture, the seed and its settings.
+
+    `samples`: the engine, prompts and sampling of the base. `detectors`: each detector's name and how it looks.
+    `files`: a text for each file that the settings name, which changes when its contents do.
+    """
+
+    samples: bool = False
+    upscalers: bool = False
+    mask: bool = False
+    regions: bool = False
+    draft: bool = False
+    detectors: tuple[tuple[str, Search], ...] = ()
+    files: tuple[str, ...] = ()
+
+
 Redraws = Generator[Request, Outcome, StageOutput]
 """A stage at work on one picture: it yields requests, is sent their outcomes, and returns its output."""
 
@@ -144,8 +163,11 @@ class Stage(Protocol):
         """The dataclass of its settings."""
 
     @property
-    def diffuses(self) -> bool:
-        """Whether it samples at all; what does not, does not depend on prompts."""
+    def maps(self) -> bool:
+        """Whether it changes pixels by itself, beside what it requests to be redrawn."""
+
+    def reads(self, settings: Any) -> Reads:
+        """What its result depends on with these settings."""
 
     def run(self, work: Work, settings: Any, tools: Tools) -> Redraws:
         """Work on one picture. Pixels that must not change come back bit for bit."""

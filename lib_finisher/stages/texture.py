@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lib_finisher.controls import control
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.imaging.texture import lift_detail
-from lib_finisher.stages.stage import Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,11 @@ class Texture:
     name = "texture"
     label = "Texture"
     settings = TextureSettings
-    diffuses = False
+    maps = True
+
+    def reads(self, settings: TextureSettings) -> Reads:
+        """See `Stage.reads`."""
+        return Reads()
 
     def run(self, work: Work, settings: TextureSettings, tools: Tools) -> Redraws:
         """Maps pixels; nothing is sampled."""

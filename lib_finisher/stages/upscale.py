@@ -15,7 +15,7 @@ from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, why_tiles
 from lib_finisher.stages.latent import latent_request
 from lib_finisher.stages.regions import Region
-from lib_finisher.stages.stage import Base, Estimate, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.tile_prompts import by_findings
 from lib_finisher.stages.touch_up import touch_ups
 from lib_finisher.stages.upscale_model import LANCZOS, enlarge
@@ -29,7 +29,11 @@ class Upscale:
     name = "upscale"
     label = "Upscale"
     settings = UpscaleSettings
-    diffuses = True
+    maps = False
+
+    def reads(self, settings: UpscaleSettings) -> Reads:
+        """See `Stage.reads`."""
+        return Reads(samples=True, upscalers=True, regions=True)
 
     def run(self, work: Work, settings: UpscaleSettings, tools: Tools) -> Redraws:
         """Each pass: the upscaler model, then one request. A stopped pass leaves the picture as it was before it."""

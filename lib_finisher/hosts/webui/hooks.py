@@ -188,7 +188,9 @@ def _finish(p: Any, run: _Run, pictures: Sequence[Bytes], numbers: Sequence[int]
         p.comment(f"Finisher: the size was kept, because {why}.")
         for name in _RESIZING:
             recipe = recipe.changed(name, replace(recipe[name], enabled=False))
-    if not run.others_let_go and any(stage.diffuses and recipe[stage.name].enabled for stage in STAGES):
+    if not run.others_let_go and any(
+        recipe[stage.name].enabled and stage.reads(recipe[stage.name]).samples for stage in STAGES
+    ):
         run.others_let_go = True
         others.let_go(p)
     use = recipe[BASE].mask
