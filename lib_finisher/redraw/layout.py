@@ -16,6 +16,8 @@ from lib_finisher.imaging.masks import smoothstep
 # the usual portrait of a square model.
 _BAND = 1.125
 _MOST_ASPECT = 1.5
+# The share of an overlap in which two tiles are mixed.
+_MIXED = 0.5
 # Sampled areas that differ by less are alike: then the shape decides.
 _ALIKE = 1.02
 
@@ -46,11 +48,9 @@ class Axis:
         ramp = np.ones(self.tile, dtype=np.float64)
         middle = np.arange(self.tile, dtype=np.float64) + 0.5
         if index > 0:
-            overlap = max(1, self.starts[index - 1] + self.tile - self.starts[index])
-            ramp *= smoothstep(middle / overlap)
+            ramp *= transition(middle, self.starts[index - 1] + self.tile - self.starts[index])
         if index < len(self.starts) - 1:
-            overlap = max(1, self.starts[index] + self.tile - self.starts[index + 1])
-            ramp *= smoothstep((self.tile - middle) / overlap)
+            ramp *= transition(self.tile - middle, self.starts[index] + self.tile - self.starts[index + 1])
         return ramp
 
 
@@ -94,6 +94,16 @@ class Tent:
     def __call__(self) -> Mask:
         """The array, shape (len(down), len(across))."""
         return np.outer(self.down, self.across).astype(np.float32)
+
+
+def transition(place: npt.NDArray[np.float64], overlap: int) -> npt.NDArray[np.float64]:
+    """The weight of a tile at `place` pixels from the beginning of an overlap, from 0 to 1.
+
+    It changes in the middle half of the overlap: a tile's margin is drawn with the least context, and where two tiles
+    are mixed, detail that differs between them is averaged away.
+    """
+    width = max(1.0, overlap * _MIXED)
+    return np.asarray(smoothstep((place - (overlap - width) / 2) / width), dtype=np.float64)
 
 
 def split_axis(length: int, target: int, overlap: int, multiple: int) -> Axis:

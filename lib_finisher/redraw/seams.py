@@ -13,6 +13,7 @@ import numpy as np
 
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.masks import smoothstep
+from lib_finisher.redraw.layout import transition
 from lib_finisher.redraw.patch import Patch
 
 # How far beside the overlap the levels of both tiles are taken from, and how far a step is spread.
@@ -75,7 +76,7 @@ def _mend(before: Pixels, after: Pixels, begin: int, end: int) -> bool:
     band = slice(begin - reach, end + reach)
     place = np.arange(band.start, band.stop) + 0.5
     spread = smoothstep((place - band.start) / (band.stop - band.start))
-    narrow = smoothstep((place - begin) / max(end - begin, 1))
+    narrow = transition(place - begin, end - begin)
     by = cv2.resize((share[:, None] * step)[:, None, :], (1, after.shape[0]), interpolation=cv2.INTER_LINEAR)
     correction = by * (spread - narrow)[None, :, None]
     changed = (after[:, band] != before[:, band]).any(axis=-1, keepdims=True)

@@ -36,14 +36,15 @@ def upscaled(webui: Webui, draft: np.ndarray, seed: int, **one: object) -> Resul
 def test_tiles_show_less_than_with_any_seam_fix(webui: Webui, sampler: str) -> None:
     """The gradient on the boundaries of tiles, over the same where the picture is redrawn in one piece.
 
-    Ultimate SD Upscale in the same host, at 0.3: 1.2 and 1.66 without a seam fix, 1.19 and 1.14 with half tile.
+    Ultimate SD Upscale in the same host, at 0.3: 1.2 and 1.66 without a seam fix, 1.19 and 1.14 with half tile. Three
+    seeds of a small network scatter; the arithmetic means by 0.05 and more, the geometric ones by 0.02.
     """
     side = 768
     draft = drafted(side // 2)
     plain = np.clip(resize(draft.astype(np.float32) / 255, Size(side, side)), 0, 1)
     boxes = [patch.box for patch in tiles(size_of(plain), TILE, tile_overlap(TILE, STRENGTH), Look(0.0), CAPABILITIES)]
     assert len(boxes) == 9
-    shown, unseen, change = Gradients(CELL), Gradients(CELL), []
+    shown, unseen, change = Gradients(CELL, geometric=True), Gradients(CELL, geometric=True), []
     for seed in range(3):
         tiled = upscaled(webui, draft, seed, method="tiled", tile=TILE, sampler=sampler)
         whole = upscaled(webui, draft, seed, method="hires", sampler=sampler)
@@ -51,9 +52,9 @@ def test_tiles_show_less_than_with_any_seam_fix(webui: Webui, sampler: str) -> N
         unseen.add(whole.picture.astype(np.float32) / 255, boxes)
         change.append(np.abs(tiled.picture.astype(np.float32) / 255 - plain).mean() * 255)
     assert np.mean(change) >= 4.0
-    at_edges = shown.ratios()[0] / unseen.ratios()[0]
+    ratios = shown.ratios() / unseen.ratios()
     webui.txt2img()
-    assert 0.9 < at_edges < 1.1
+    assert np.abs(ratios - 1.0).max() < 0.06, ratios
 
 
 def test_latents_are_enlarged(webui: Webui) -> None:
