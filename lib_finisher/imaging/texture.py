@@ -1,4 +1,4 @@
-"""Fine texture: lifting detail that is there without drawing haloes."""
+"""Fine texture: lifting detail that is there without drawing haloes, and taking over that of another picture."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 
 from lib_finisher.imaging.arrays import Mask, Pixels
-from lib_finisher.imaging.colour import from_lab, to_lab
+from lib_finisher.imaging.colour import from_lab, low_frequencies, to_lab
 from lib_finisher.imaging.masks import smoothstep
 
 _MOST_LIFT = 6.0
 _NOISE = 4.0
 _EDGE = 10.0
+_LEAST_WEIGHT = np.float32(1e-3)
 
 
 def lift_detail(pixels: Pixels, strength: float, radius: float) -> Pixels:
@@ -30,6 +31,26 @@ def lift_detail(pixels: Pixels, strength: float, radius: float) -> Pixels:
     lift = _MOST_LIFT * np.tanh(np.float32(strength) * detail / _MOST_LIFT)
     lab[..., 0] = np.clip(light + lift * _away_from_black(light), 0.0, 100.0)
     return from_lab(lab)
+
+
+def blend_detail(pixels: Pixels, other: Pixels, strength: float, mask: Mask | None = None) -> Pixels:
+    """`pixels` with the fine detail of `other`, a picture of the same size, by `strength` (0..1), where `mask` is.
+
+        new = old + strength · mask · (D - low(mask · D) / low(mask)),  D = other - old
+
+    `low` is what is left at a sixteenth of the size, so colours and tones of the other picture, whatever they are, do
+    not come over; what it has beyond the mask counts for nothing. Where the mask (height, width; 0..1) is 0, the pixels
+    stay bit for bit.
+    """
+    detail = other - pixels
+    if mask is None:
+        detail -= low_frequencies(detail)
+        detail *= np.float32(strength)
+    else:
+        weight = mask[..., None]
+        detail -= low_frequencies(detail * weight) / np.maximum(low_frequencies(mask), _LEAST_WEIGHT)[..., None]
+        detail *= np.float32(strength) * weight
+    return np.asarray(np.where(detail == 0, pixels, np.clip(pixels + detail, 0.0, 1.0)), dtype=np.float32)
 
 
 def _guided(plane: Mask, radius: float, noise: float) -> tuple[Mask, Mask]:

@@ -44,11 +44,11 @@ def is_flat(pixels: Pixels) -> bool:
     return float(blocks.max()) < _FLAT**2
 
 
-def told_of_flat(kept: Sequence[Patch], left_out: Sequence[Patch]) -> str:
+def told_of_flat(kept: Sequence[Patch], left_out: Sequence[Patch], how: str = "left to the upscaler") -> str:
     """What leaving tiles out saves, to go on in a sentence of the report; empty where none was."""
     if not left_out:
         return ""
     saved = sum(patch.canvas.area for patch in left_out)
     share = saved / (saved + sum(patch.canvas.area for patch in kept))
     count = "1 flat tile" if len(left_out) == 1 else f"{len(left_out)} flat tiles"
-    return f", {count} left to the upscaler, which saves {share:.0%} of the sampling"
+    return f", {count} {how}, which saves {share:.0%} of the sampling"

@@ -9,10 +9,10 @@ from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
-from lib_finisher.redraw.seams import mended
+from lib_finisher.stages.cover import covering, mend, told_of
 from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
 from lib_finisher.stages.flat import told_of_flat, without_flat
-from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, why_tiles
+from lib_finisher.stages.frame import Look
 from lib_finisher.stages.latent import latent_request
 from lib_finisher.stages.regions import Region
 from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
@@ -80,9 +80,9 @@ class Upscale:
                 if outcome.stopped:
                     told.append(f"stopped after {outcome.accepted} of {len(patches)} tiles, which are not used")
                     break
-                mends = _mended(enlarged, outcome, layout)
+                mends = mend(enlarged, outcome, layout)
                 enlarged = outcome.picture
-                how += f", {_redrawn(outcome, patches, layout)}{why}{mends}{told_of_flat(patches, flat)}"
+                how += f", {told_of(outcome, patches, layout)}{why}{mends}{told_of_flat(patches, flat)}"
                 if patches and not outcome.accepted:
                     output.status = "failed"
                     how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
@@ -152,33 +152,13 @@ def _patches(base: Base, size: Size, one: UpscalePass, tools: Tools) -> tuple[li
     look = _look(base, one)
     native = tools.model(one.checkpoint).native_side
     capabilities = tools.host.capabilities
-    why = ""
+    whole = None if one.method == AUTO and not one.tiles_by_hand else one.method == HIRES
     if one.upscaler in capabilities.latent_upscalers:
-        return [one_patch(size, look, capabilities)], ""
-    if one.method == AUTO and not one.tiles_by_hand:
-        why = why_tiles(size, native, capabilities)
-    if one.method == HIRES or (one.method == AUTO and not one.tiles_by_hand and not why):
-        return [one_patch(size, look, capabilities)], ""
-    side = one.tile or native
-    overlap = one.overlap or tile_overlap(side, one.denoising_strength)
-    patches = tiles(size, side, overlap, look, capabilities, columns=one.columns, rows=one.rows)
-    return patches, f" ({why})" if why else ""
-
-
-def _redrawn(outcome: Outcome, patches: Sequence[Patch], layout: Sequence[Patch]) -> str:
-    if len(layout) == 1:
-        return "whole frame"
-    number = "1 tile" if len(patches) == 1 else f"{len(patches)} tiles"
-    count = f"{outcome.accepted} of {number} redrawn" if outcome.refusals else number
-    return f"{count} of {patches[0].canvas}"
-
-
-def _mended(before: Pixels, outcome: Outcome, patches: Sequence[Patch]) -> str:
-    """Looks at the borders of the tiles and mends the outcome's picture where it has to; what it did, in words."""
-    if not outcome.accepted or len(patches) == 1:
-        return ""
-    mends, borders = mended(before, outcome.picture, patches)
-    return f", seams mended at {mends} of {borders} borders" if mends else ""
+        whole = True
+    return covering(
+        size, look, native, capabilities,
+        whole=whole, tile=one.tile, overlap=one.overlap, columns=one.columns, rows=one.rows,
+    )  # fmt: skip
 
 
 def _reframed(target: Target) -> str:

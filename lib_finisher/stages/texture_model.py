@@ -1,0 +1,85 @@
+"""Skin grain: the fine detail of what an upscaler model makes of the picture, at the picture's own size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lib_finisher.hosts.port import HostError, UpscalerFacts
+from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.geometry import Size, frame, size_of
+from lib_finisher.imaging.resize import resize
+from lib_finisher.imaging.strips import in_strips
+from lib_finisher.imaging.texture import blend_detail
+from lib_finisher.stages.stage import Tools
+from lib_finisher.stages.texture_where import around
+from lib_finisher.stages.upscale_model import AUTO_UPSCALER
+
+_FOR_SKIN = re.compile(r"skin|face|portrait|pore", flags=re.IGNORECASE)
+# A model that enlarges makes this many pixels at a time, with so many rows of its input as context on either side.
+_STRIP_PIXELS = 32_000_000
+_CONTEXT = 32
+
+
+class Grained(NamedTuple):
+    """The picture with a model's detail, what was done in words, and whether a model that was asked for is missing."""
+
+    pixels: Pixels
+    how: str
+    degraded: bool
+
+
+def grained(pixels: Pixels, wanted: str, strength: float, mask: Mask | None, tools: Tools, notes: list[str]) -> Grained:
+    """The picture with the fine detail that a model gives it, by `strength` (0..1), where `mask` is.
+
+    A model that enlarges comes back to the picture's size by area. Only the part of the picture around the mask goes
+    through the model. What cannot be done is told in `notes`. Raises Interrupted and Skipped.
+    """
+    model = _chosen(wanted.strip(), tools.host.upscalers(), notes)
+    if model is None:
+        return Grained(pixels, "", True)
+    box = frame(size_of(pixels)) if mask is None else around(mask)
+    if box is None:
+        return Grained(pixels, "", False)
+    place = (slice(box.top, box.bottom), slice(box.left, box.right))
+    part = np.ascontiguousarray(pixels[place])
+    try:
+        made = _at_own_size(part, model, tools)
+    except HostError as error:
+        notes.append(f"the model {model.name} could not be used, its detail is missing: {error}")
+        return Grained(pixels, "", True)
+    result = pixels.copy()
+    result[place] = blend_detail(part, made, strength, None if mask is None else mask[place])
+    back = f", {model.scale}x and back" if model.scale > 1 else ""
+    return Grained(result, f"{model.name} ({strength:.0%}{back})", False)
+
+
+def _chosen(wanted: str, there: Sequence[UpscalerFacts], notes: list[str]) -> UpscalerFacts | None:
+    """The model of that name; "auto" takes a 1x model, by preference one for skin."""
+    keeping = [item for item in there if item.scale == 1]
+    if wanted == AUTO_UPSCALER:
+        found = min(keeping, key=lambda item: not _FOR_SKIN.search(item.name), default=None)
+        if found is None:
+            notes.append("there is no 1x model here, so no detail was added; docs/texture.md names some")
+        return found
+    for item in there:
+        if item.name == wanted:
+            return item
+    names = ", ".join(item.name for item in keeping) or "none"
+    notes.append(f"there is no model {wanted!r} here, so its detail is missing; 1x models here: {names}")
+    return None
+
+
+def _at_own_size(pixels: Pixels, model: UpscalerFacts, tools: Tools) -> Pixels:
+    """What the model makes of the pixels, at their size, in strips where that is large."""
+    size = size_of(pixels)
+    made = np.empty_like(pixels)
+    for top, bottom in in_strips(size.height, max(_CONTEXT, _STRIP_PIXELS // (size.width * model.scale**2))):
+        first, last = max(0, top - _CONTEXT), min(size.height, bottom + _CONTEXT)
+        given = np.ascontiguousarray(pixels[first:last])
+        back = resize(tools.upscale(model.name, given), Size(size.width, last - first), "area")
+        made[top:bottom] = back[top - first : bottom - first]
+    return made
