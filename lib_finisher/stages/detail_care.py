@@ -83,13 +83,13 @@ def _unlike(one: DetailPass, before: Pixels, after: Pixels, places: Sequence[Box
 def _less_sure(one: DetailPass, find: Finder, before: Pixels, after: Pixels, places: Sequence[Box]) -> str:
     if one.gate >= 1:
         return ""
-    for was, now in zip(*(_sureness(find, one, crop, places) for crop in (before, after))):
+    for was, now in zip(*(sureness(find, one, crop, places) for crop in (before, after))):
         if was > 0 and now < was - one.gate:
             return f"the detector became less sure ({was:.2f} to {now:.2f}); the old pixels stay"
     return ""
 
 
-def _sureness(find: Finder, one: DetailPass, crop: Pixels, regions: Sequence[Box]) -> list[float]:
+def sureness(find: Finder, one: DetailPass, crop: Pixels, regions: Sequence[Box]) -> list[float]:
     """The confidence of the finding at each region of a crop, 0 where there is none; small crops are enlarged first."""
     factor = max(1.0, _GATE_SIDE / min(crop.shape[:2]))
     enlarged = np.clip(resize(crop, size_of(crop).scaled(factor), "bilinear"), 0.0, 1.0)

@@ -1,23 +1,25 @@
-"""Extend: more picture on any side, filled from its edges and redrawn."""
+"""Extend: more picture on any side, its edges carried on and then redrawn, in passes that always see mostly picture."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from lib_finisher.controls import control
-from lib_finisher.imaging.arrays import Mask, Pixels
-from lib_finisher.imaging.geometry import Box, Size, cut
-from lib_finisher.imaging.masks import rounded_box
+from lib_finisher.controls import SettingsError, control
+from lib_finisher.imaging.arrays import Mask
+from lib_finisher.imaging.fill import extended
+from lib_finisher.imaging.geometry import Box, Size, frame
 from lib_finisher.redraw.noise import NoiseField
-from lib_finisher.redraw.patch import Patch, Request
-from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
+from lib_finisher.redraw.patch import ColourLock, Patch, Request
+from lib_finisher.stages.diffusion import EMBEDDED, PROMPTS, Diffusion, estimated, prompts_of, sampling_of
+from lib_finisher.stages.extend_frames import ANCHORS, CENTRE, aspect_of, border, checked, grown_to, pass_boxes
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
 from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 _MOST_PIXELS = 2048
+_EDGE, _CARE = "Edge", "Care"
 
 
 def _side(label: str) -> int:
@@ -29,25 +31,65 @@ def _side(label: str) -> int:
 
 @dataclass(frozen=True)
 class ExtendSettings(Diffusion):
-    """Outpainting."""
+    """Outpainting. Raises SettingsError for an aspect that cannot be read."""
 
     enabled: bool = control(False, label="Enable", help="Add picture beyond its borders.")
     denoising_strength: float = control(
         0.75, label="Denoising strength", help="How freely the new border is drawn; 0.7 to 0.9 is usual.",
-        minimum=0.0, maximum=1.0, step=0.01,
+        minimum=0.0, maximum=1.0, step=0.01, families={EMBEDDED: 0.35},
     )  # fmt: skip
+    prompt: str = control(
+        "", label="Prompt", group=PROMPTS, help="What the border shows. Empty: the base's; [PROMPT] stands for it."
+    )
     left: int = _side("Left")
     top: int = _side("Top")
     right: int = _side("Right")
     bottom: int = _side("Bottom")
+    aspect: str = control(
+        "", label="Aspect", prominent=True, xyz=False,
+        help="As in 16:9, 4:5 or 1.85: grows to it after the pixels above, never crops. Empty is off.",
+    )  # fmt: skip
+    anchor: str = control(
+        CENTRE, label="Anchor", help="Where the old picture stays when it grows to an aspect.", choices=ANCHORS
+    )
     overlap: int = control(
-        32, label="Overlap", help="How far the redraw reaches into the old picture, in pixels.",
+        16, label="Overlap", group=_EDGE, help="How far the old picture is redrawn along the edge, in pixels.",
         minimum=0, maximum=256, step=4,
     )  # fmt: skip
+    feather: int = control(
+        16, label="Feather", group=_EDGE, help="Over how many more pixels the redraw fades into the old picture.",
+        minimum=0, maximum=256, step=4,
+    )  # fmt: skip
+    most_per_pass: float = control(
+        0.5, label="Most per pass", group=_EDGE,
+        help="Share of the picture, and of the model's size, that one pass may add; more takes several.",
+        minimum=0.1, maximum=4.0, step=0.05,
+    )  # fmt: skip
+    colour_lock: float = control(
+        1.0, label="Colour lock", group=_CARE, help="How firmly colours are held to the old picture.",
+        minimum=0.0, maximum=1.0, step=0.05,
+    )  # fmt: skip
 
-    def extended(self, size: Size) -> Size:
-        """The size afterwards."""
-        return Size(size.width + self.left + self.right, size.height + self.top + self.bottom)
+    def __post_init__(self) -> None:
+        try:
+            aspect_of(self.aspect)
+        except ValueError as error:
+            raise SettingsError([f"extend.aspect: {self.aspect!r} is not accepted; {error}."]) from None
+
+
+def extended_box(size: Size, settings: ExtendSettings) -> Box:
+    """What a picture of `size` is extended to, in its own pixels: first by the sides' pixels, then to the aspect."""
+    plain = Box(-settings.left, -settings.top, size.width + settings.right, size.height + settings.bottom)
+    return grown_to(plain, aspect_of(settings.aspect), settings.anchor)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """One pass: the picture's size before it, and what it grows to in pixels of that."""
+
+    before: Size
+    box: Box
+    patches: tuple[Patch, ...]
 
 
 class Extend:
@@ -63,69 +105,72 @@ class Extend:
         return Reads(samples=True, mask=True)
 
     def run(self, work: Work, settings: ExtendSettings, tools: Tools) -> Redraws:
-        """Mirrors the edges outwards, then redraws the border."""
+        """A request for each pass: the edges are carried on, then the border is redrawn."""
         output = StageOutput(work.pixels)
-        size = settings.extended(work.size)
-        if size == work.size:
+        whole = checked(extended_box(work.size, settings))
+        if whole == frame(work.size):
             output.status, output.reason = "skipped", "no side is to be extended"
             return output
-        box = Box(-settings.left, -settings.top, size.width - settings.left, size.height - settings.top)
-        mask = _border(size, settings)
-        draft = _draft(cut(work.pixels, box), mask)
-        outcome = yield Request(
-            picture=draft,
-            patches=tuple(_patches(work.base, size, mask, settings, tools)),
-            sampling=sampling_of(settings, work.base),
-            noise_field=NoiseField(work.base.seed, self.name),
-            together=True,
-        )
-        output.take(outcome)
-        if outcome.stopped:
-            output.reason = "stopped before it was complete; the picture is as it was before"
-            return output
-        if not outcome.accepted and settings.denoising_strength > 0:
-            output.status, output.reason = "failed", "; ".join(item.reason for item in outcome.refusals)
-            return output
-        output.pixels = outcome.picture
-        output.mask = None if work.mask is None else _moved_mask(work.mask, box)
-        output.reason = f"{work.size} to {size}"
+        picture = work.pixels
+        count = 0
+        for count, one in enumerate(_passes(work.base, work.size, whole, settings, tools), 1):
+            salt = self.name if count == 1 else f"{self.name}/{count}"
+            outcome = yield Request(
+                picture=extended(picture, one.box, work.base.seed + count),
+                patches=one.patches,
+                sampling=sampling_of(settings, work.base),
+                noise_field=NoiseField(work.base.seed, salt),
+                colour_lock=ColourLock("ring", settings.colour_lock) if settings.colour_lock > 0 else ColourLock(),
+                together=True,
+            )
+            output.take(outcome)
+            if outcome.stopped:
+                output.reason = "stopped before it was complete; the picture is as it was before"
+                return output
+            if not outcome.accepted and settings.denoising_strength > 0:
+                output.status, output.reason = "failed", "; ".join(item.reason for item in outcome.refusals)
+                return output
+            picture = outcome.picture
+        output.pixels = picture
+        output.mask = None if work.mask is None else _moved_mask(work.mask, whole)
+        output.regions = tuple(replace(item, box=item.box.moved(-whole.left, -whole.top)) for item in work.regions)
+        output.reason = f"{work.size} to {whole.size}" + (f" in {count} passes" if count > 1 else "")
         return output
 
     def estimate(self, work: Work, size: Size, settings: ExtendSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`."""
-        after = settings.extended(size)
-        if after == size:
-            return Estimate(size)
-        patches = _patches(work.base, after, _border(after, settings), settings, tools)
-        return estimated(after, patches, sampling_of(settings, work.base), tools.host)
+        whole = checked(extended_box(size, settings))
+        sampling = sampling_of(settings, work.base)
+        total = Estimate(whole.size)
+        for one in _passes(work.base, size, whole, settings, tools):
+            here = estimated(whole.size, one.patches, sampling, tools.host)
+            total = Estimate(
+                whole.size,
+                total.patches + here.patches,
+                total.host_calls + here.host_calls,
+                total.megapixel_steps + here.megapixel_steps,
+            )
+        return total
 
 
-def _border(size: Size, settings: ExtendSettings) -> Mask:
-    """1 in the new border, fading to 0 over the overlap inside the old picture."""
-    sides = (settings.left, settings.top, settings.right, settings.bottom)
-    inset = tuple(side + settings.overlap if side else -settings.overlap for side in sides)
-    old = rounded_box(size.height, size.width, (inset[0], inset[1], inset[2], inset[3]), max(settings.overlap, 1))
-    return np.asarray(1.0 - old, dtype=np.float32)
-
-
-def _draft(mirrored: Pixels, mask: Mask) -> Pixels:
-    """The mirrored picture, blurred where it is only a mirror image, so that nothing is recognised twice."""
-    blurred = cv2.GaussianBlur(mirrored, (0, 0), 12.0, borderType=cv2.BORDER_REFLECT)
-    weight = (mask >= 1.0).astype(np.float32)[..., None]
-    return np.asarray(mirrored * (1.0 - weight) + blurred * weight, dtype=np.float32)
+def _passes(base: Base, size: Size, whole: Box, settings: ExtendSettings, tools: Tools) -> Iterator[_Pass]:
+    prompt, negative = prompts_of(settings, base)
+    look = Look(settings.denoising_strength, prompt, negative, base.seed)
+    native, capabilities = tools.model(settings.checkpoint).native_side, tools.host.capabilities
+    before = frame(size)
+    for after in pass_boxes(size, whole, settings.most_per_pass, native):
+        box = after.moved(-before.left, -before.top)
+        mask = border(before.size, box, settings.overlap, settings.feather)
+        if whole_frame_fits(after.size, native):
+            patches = [one_patch(after.size, look, capabilities, mask)]
+        else:
+            shared = tile_overlap(native, settings.denoising_strength)
+            patches = tiles(after.size, native, shared, look, capabilities, mask)
+        yield _Pass(before.size, box, tuple(patches))
+        before = after
 
 
 def _moved_mask(mask: Mask, box: Box) -> Mask:
     moved = np.zeros((box.height, box.width), dtype=np.float32)
     moved[-box.top : -box.top + mask.shape[0], -box.left : -box.left + mask.shape[1]] = mask
     return moved
-
-
-def _patches(base: Base, size: Size, mask: Mask, settings: ExtendSettings, tools: Tools) -> list[Patch]:
-    prompt, negative = prompts_of(settings, base)
-    look = Look(settings.denoising_strength, prompt, negative, base.seed)
-    native = tools.model(settings.checkpoint).native_side
-    capabilities = tools.host.capabilities
-    if whole_frame_fits(size, native):
-        return [one_patch(size, look, capabilities, mask)]
-    return tiles(size, native, tile_overlap(native, settings.denoising_strength), look, capabilities, mask)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lib_finisher.controls import control
+from lib_finisher.controls import control, controls_of
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
-from lib_finisher.stages.diffusion import MOST_STEPS, Diffusion, estimated, prompts_of, sampling_of, strengths
+from lib_finisher.stages.diffusion import (
+    MOST_STEPS,
+    PROMPTS,
+    Diffusion,
+    estimated,
+    prompts_of,
+    sampling_of,
+    strengths,
+)
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
 from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.swap import style_advice
+
+# Around a family's default: 0.3 to 0.5 where that is 0.35.
+_BELOW, _ABOVE = 0.05, 0.15
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,10 @@ class RefineSettings(Diffusion):
     steps: int = control(
         0, label="Steps", prominent=True, help="Sampling steps; 0 uses the base's.",
         minimum=0, maximum=MOST_STEPS, step=1,
+    )  # fmt: skip
+    prompt: str = control(
+        "", label="Prompt", group=PROMPTS,
+        help="Empty uses the base's. To add to it: [PROMPT], sharp focus. Anything else takes its place.",
     )  # fmt: skip
     colour_lock: float = control(
         0.0, label="Colour lock", help="How firmly colours are held to the draft; 0 leaves them to the model.",
@@ -56,6 +72,7 @@ class Refine:
         if settings.denoising_strength <= 0:
             output.status, output.reason = "skipped", "the denoising strength is 0"
             return output
+        output.notes += style_advice(settings, work.base, tools.host)
         patches = _patches(work.base, work.size, settings, tools)
         lock = ColourLock("tile", settings.colour_lock) if settings.colour_lock > 0 else ColourLock()
         outcome = yield Request(
@@ -67,6 +84,7 @@ class Refine:
             together=True,
         )
         output.take(outcome)
+        output.notes += _outside_band(settings, tools)
         if outcome.stopped:
             output.reason = "stopped before it was complete; the picture is as it was before"
             return output
@@ -79,8 +97,26 @@ class Refine:
 
     def estimate(self, work: Work, size: Size, settings: RefineSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`."""
+        if settings.denoising_strength <= 0:
+            return Estimate(size)
         patches = _patches(work.base, size, settings, tools)
-        return estimated(size, patches, sampling_of(settings, work.base), tools.host)
+        total = estimated(size, patches, sampling_of(settings, work.base), tools.host)
+        return replace(total, notes=tuple(_outside_band(settings, tools)))
+
+
+def band(family: str) -> tuple[float, float]:
+    """The denoising strengths (least, most) that refine a picture under a model family: 0.3 to 0.5 for most."""
+    default = next(row for row in controls_of(RefineSettings) if row.name == "denoising_strength").default_for(family)
+    return round(default - _BELOW, 2), round(default + _ABOVE, 2)
+
+
+def _outside_band(settings: RefineSettings, tools: Tools) -> list[str]:
+    strength, (least, most) = settings.denoising_strength, band(tools.model(settings.checkpoint).family)
+    if strength > most:
+        return [f"denoising strength {strength:g} is above {most:g}: it changes the picture"]
+    if strength < least:
+        return [f"denoising strength {strength:g} is below {least:g}: it hardly changes anything"]
+    return []
 
 
 def _patches(base: Base, size: Size, settings: RefineSettings, tools: Tools) -> list[Patch]:

@@ -1,53 +1,35 @@
-"""Repair: regions the user has marked, each redrawn by itself at its own best size."""
+"""Repair: regions the user has marked or a detector finds, each redrawn by itself at its own best size."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
-from lib_finisher.controls import control
+from lib_finisher.detect.detection import DetectorError
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.geometry import Box, Size, cut, size_of
-from lib_finisher.imaging.masks import fading_to, feathered
+from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.redraw.batches import rounds
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
-from lib_finisher.stages.crop import crop_around, open_sides
-from lib_finisher.stages.diffusion import Diffusion, estimated, prompts_of, sampling_of
+from lib_finisher.stages.detail_search import detectors_of
+from lib_finisher.stages.diffusion import estimated, sampling_of
+from lib_finisher.stages.repair_patches import filling, judging, patches_of
+from lib_finisher.stages.repair_regions import (
+    SPECK,
+    found_beside,
+    marked_in,
+    numbered,
+    reads_of,
+    regions,
+    searching,
+)
+from lib_finisher.stages.repair_settings import RepairSettings
 from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 
-_SPECK = 16
+__all__ = ["Repair", "RepairSettings", "regions"]
+
 _MOST_OF_THE_FRAME = 0.6
-
-
-@dataclass(frozen=True)
-class RepairSettings(Diffusion):
-    """Inpainting of marked regions."""
-
-    enabled: bool = control(False, label="Enable", help="Redraw the regions marked by a mask.")
-    denoising_strength: float = control(
-        0.5, label="Denoising strength", prominent=True, help="0.4 to 0.7: higher draws something new in the region.",
-        minimum=0.0, maximum=1.0, step=0.01,
-    )  # fmt: skip
-    mask_blur: int = control(
-        8,
-        label="Mask blur",
-        prominent=True,
-        help="How softly the region's edge is blended, in pixels.",
-        minimum=0,
-        maximum=64,
-        step=1,
-    )
-    padding: float = control(
-        0.35, label="Padding", help="Context around the region, as a share of its longer side.",
-        minimum=0.0, maximum=2.0, step=0.05,
-    )  # fmt: skip
-    colour_lock: float = control(
-        1.0, label="Colour lock", help="How firmly colours are held to the surroundings of the region.",
-        minimum=0.0, maximum=1.0, step=0.05,
-    )  # fmt: skip
 
 
 class Repair:
@@ -60,75 +42,86 @@ class Repair:
 
     def reads(self, settings: RepairSettings) -> Reads:
         """See `Stage.reads`."""
-        return Reads(samples=True, mask=True)
+        return reads_of(settings)
 
     def run(self, work: Work, settings: RepairSettings, tools: Tools) -> Redraws:
-        """One request; each separate blob of the mask is a patch."""
+        """One request; each region is a patch, and what overlaps is redrawn one after the other."""
         output = StageOutput(work.pixels)
-        patches = [] if work.mask is None else _patches(work.base, work.mask, settings, tools)
-        if work.mask is None or not patches:
-            output.status, output.reason = "skipped", f"no region of at least {_SPECK} pixels is marked"
+        seen = _look(work, settings, tools)
+        if not seen.patches:
+            output.status, output.reason = "failed" if seen.failure else "skipped", "; ".join(seen.told)
             return output
-        marked = float((work.mask > 0.5).mean())
-        if marked > _MOST_OF_THE_FRAME:
-            output.notes.append(f"the mask covers {marked:.0%} of the frame: refine may be what you want")
+        output.notes += _warnings(work.mask)
         outcome = yield Request(
             picture=work.pixels,
-            patches=tuple(patches),
+            patches=seen.patches,
             sampling=sampling_of(settings, work.base),
             noise_field=NoiseField(work.base.seed, self.name),
             colour_lock=ColourLock("ring", settings.colour_lock),
+            gate=judging(settings, tools.find),
+            prepare=filling(settings),
         )
         output.take(outcome)
         if outcome.accepted:
             output.pixels = outcome.picture
-        output.reason = f"{outcome.accepted} of {len(patches)} regions redrawn"
+        output.reason = "; ".join([f"{outcome.accepted} of {len(seen.patches)} regions redrawn", *seen.told])
+        if seen.failure:
+            output.status = "failed"
         if not outcome.accepted and outcome.failures and not outcome.stopped:
             output.status = "failed"
             output.reason += ": " + "; ".join(sorted({item.reason for item in outcome.failures}))
         return output
 
     def estimate(self, work: Work, size: Size, settings: RepairSettings, tools: Tools) -> Estimate:
-        """See `Stage.estimate`."""
-        if work.mask is None:
-            return Estimate(size)
-        patches = _patches(work.base, work.mask, settings, tools)
-        return estimated(size, patches, sampling_of(settings, work.base), tools.host)
+        """See `Stage.estimate`. Looks at the picture as it is now, at its present size."""
+        seen, sampling = _look(work, settings, tools), sampling_of(settings, work.base)
+        total = Estimate(size)
+        for numbers in rounds(seen.patches, together=False):
+            here = estimated(size, [seen.patches[number] for number in numbers], sampling, tools.host)
+            total = Estimate(
+                size,
+                total.patches + here.patches,
+                total.host_calls + here.host_calls,
+                total.megapixel_steps + here.megapixel_steps,
+            )
+        return replace(total, notes=(*seen.told, *_warnings(work.mask)))
 
 
-def regions(mask: Mask) -> tuple[list[tuple[int, Box]], npt.NDArray[np.int32]]:
-    """The separate blobs of a mask (above 0.5), specks left out: (number, box) each, and the map of numbers."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 0.5).astype(np.uint8), connectivity=8)
-    found = []
-    for index in range(1, count):
-        left, top, width, height, area = (int(value) for value in stats[index])
-        if area >= _SPECK:
-            found.append((index, Box(left, top, left + width, top + height)))
-    return found, np.asarray(labels, dtype=np.int32)
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What there is to repair, and what there is to say of it; `failure` is why the detectors could not look."""
+
+    patches: tuple[Patch, ...]
+    told: tuple[str, ...]
+    failure: str
+
+
+def _look(work: Work, settings: RepairSettings, tools: Tools) -> _Seen:
+    marked, found, told, failure = marked_in(work.mask), [], [], ""
+    detectors = " and ".join(detectors_of(searching(settings)))
+    try:
+        found = found_beside(marked, work.pixels, settings, tools.find)
+        if detectors:
+            told.append(f"{detectors} found {len(found) or 'nothing'}" + (" beside the mask" if marked else ""))
+    except DetectorError as error:
+        failure = str(error)
+        told.append(failure)
+    if not marked and not detectors:
+        told.append(f"no region of at least {SPECK} pixels is marked")
+    named = numbered([*marked, *found], work.size, settings, work.base)
+    if named.skipped:
+        told.append(f"{named.skipped} skipped by the prompt")
+    if settings.denoising_strength <= 0:
+        return _Seen((), (*told, "the denoising strength is 0"), failure)
+    return _Seen(tuple(patches_of(named.chosen, work.size, settings, tools)), tuple(told), failure)
+
+
+def _warnings(mask: Mask | None) -> list[str]:
+    share = 0.0 if mask is None else float(np.mean(mask > 0.5))
+    return [f"the mask covers {share:.0%} of the frame: refine may be what you want"] * (share > _MOST_OF_THE_FRAME)
 
 
 def _patches(base: Base, mask: Mask, settings: RepairSettings, tools: Tools) -> list[Patch]:
-    prompt, negative = prompts_of(settings, base)
-    native = tools.model(settings.checkpoint).native_side
+    """The patches of what is marked."""
     picture = size_of(mask)
-    found, labels = regions(mask)
-    patches = []
-    for number, (index, region) in enumerate(found):
-        crop = crop_around(region, settings.padding, picture, native, tools.host.capabilities)
-        blob = (cut(labels, crop.box) == index).astype(np.float32)
-        soft = feathered(blob, settings.mask_blur // 2, float(settings.mask_blur))
-        soft = soft * fading_to(crop.box.height, crop.box.width, open_sides(crop.box, picture))
-        patches.append(
-            Patch(
-                box=crop.box,
-                canvas=crop.canvas,
-                weight=lambda soft=soft: soft,  # type: ignore[misc]
-                denoising_strength=settings.denoising_strength,
-                mask=soft,
-                prompt=prompt,
-                negative_prompt=negative,
-                seed=base.seed + number,
-                label=f"region {number + 1}",
-            )
-        )
-    return patches
+    return patches_of(numbered(marked_in(mask), picture, settings, base).chosen, picture, settings, tools)
