@@ -34,7 +34,8 @@ class Control:
     `kind` is "switch", "integer", "number", "choice", "text" or "passes". `families` maps a model family's id to the
     default there. For "passes", `item` is the dataclass of one pass and `maximum` the most there may be. A prominent
     control stands in the stage's row on the page; the others are a click away, under the heading `group` where they
-    have one.
+    have one. `tabs` are the tabs it means something in, all of them where it names none. `bands` tells what a number
+    means in a few words: (up to and with this value, the words), rising to the maximum.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Control:
     group: str = ""
     families: Mapping[str, Any] = field(default_factory=lambda: _NO_FAMILIES)
     item: type | None = None
+    tabs: tuple[str, ...] = ()
+    bands: tuple[tuple[float, str], ...] = ()
 
     def default_for(self, family: str) -> Any:
         """The default under a model family, the general one where the family has none of its own."""
@@ -85,6 +88,8 @@ def control(
     prominent: bool = False,
     group: str = "",
     families: Mapping[str, Any] | None = None,
+    tabs: Sequence[str] = (),
+    bands: Sequence[tuple[float, str]] = (),
 ) -> Any:
     """A dataclass field that is also a row of the table; the kind follows from the default and the choices."""
     kind = _kind_of(default, choices)
@@ -105,6 +110,8 @@ def control(
         prominent=prominent,
         group=group,
         families=MappingProxyType(dict(families or {})),
+        tabs=tuple(tabs),
+        bands=tuple(bands),
     )
     return field(default=default, metadata={_KEY: row})
 

@@ -147,11 +147,25 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The checkpoint that runs: its name, its family's id and the side of the square it was trained on, in pixels."""
+    """The checkpoint that runs: its name, its family's id and the side of the square it was trained on, in pixels.
+
+    `variant` is what it is within its family ("refiner", "inpainting"), "" where there is nothing to say.
+    """
 
     name: str
     family: str
     native_side: int
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """A LoRA or an embedding: its name in prompts, its kind for people, and the id of the family it was made for, ""
+    where that cannot be told."""
+
+    name: str
+    kind: str
+    family: str
 
 
 @dataclass(frozen=True)
@@ -176,6 +190,9 @@ class Host(Protocol):
 
     def model(self, checkpoint: str = "") -> ModelFacts:
         """The named checkpoint, or the current one. Raises HostError where there is none of that name."""
+
+    def networks(self, prompt: str) -> tuple[NetworkFacts, ...]:
+        """The LoRA and embeddings that a prompt names and the engine has, without loading one."""
 
     def sampled_steps(self, sampling: Sampling) -> int:
         """How often the model is evaluated for each element of such a batch."""

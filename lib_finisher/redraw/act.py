@@ -29,6 +29,7 @@ from lib_finisher.redraw.batches import even_chunks, rounds
 from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to, turned
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.ladder import AreaBudget, smaller
+from lib_finisher.redraw.networks import misfits
 from lib_finisher.redraw.patch import Cost, Gate, Outcome, Patch, Refusal, Request
 
 logger = logging.getLogger(__name__)
@@ -72,8 +73,8 @@ def redraw(
     back memory that others than the engine hold; it is called where memory was short.
     """
     outcomes = [Outcome(request.picture if request.together else request.picture.copy()) for request in requests]
-    for request, outcome in zip(requests, outcomes):
-        outcome.notes += _unused(request, host.capabilities)
+    for request, outcome, strange in zip(requests, outcomes, misfits(requests, host)):
+        outcome.notes += [*_unused(request, host.capabilities), *strange]
     run = _Run(requests, outcomes, host, budget, watcher, memory, relieve)
     try:
         run.all_rounds()
@@ -146,7 +147,7 @@ class _Run:
         groups: dict[tuple[Size, Sampling], list[_Job]] = {}
         for job in jobs:
             groups.setdefault((job.patch.sampled, self.sampling(job)), []).append(job)
-        for (canvas, sampling), members in groups.items():
+        for (canvas, sampling), members in _model_by_model(groups):
             waiting = members
             while waiting:
                 count = self.budget.elements(canvas)
@@ -312,6 +313,16 @@ class _Run:
     def stop(self, why: str) -> None:
         for outcome, left in zip(self.outcomes, self.left):
             outcome.stopped = why if left else ""
+
+
+def _model_by_model(groups: dict[tuple[Size, Sampling], list[_Job]]) -> list[tuple[tuple[Size, Sampling], list[_Job]]]:
+    """The groups of a round with those of one model together: each is loaded once."""
+
+    def model(sampling: Sampling) -> tuple[str, ...]:
+        return sampling.checkpoint, sampling.vae, sampling.text_encoders
+
+    order = list(dict.fromkeys(model(sampling) for _, sampling in groups))
+    return sorted(groups.items(), key=lambda item: order.index(model(item[0][1])))
 
 
 def _unused(request: Request, capabilities: Capabilities) -> list[str]:

@@ -58,8 +58,9 @@ class Diffusion:
     sampler: str = control("", group=SAMPLING, label="Sampler", help="Empty uses the base's.")
     scheduler: str = control("", group=SAMPLING, label="Scheduler", help="Empty uses the base's.")
     checkpoint: str = control(
-        "", group=SAMPLING, label="Checkpoint", help="Another checkpoint for this; empty uses the base's."
-    )
+        "", group=SAMPLING, label="Checkpoint",
+        help="Another checkpoint; the host's own batches swap to it for every picture. Empty uses the base's.",
+    )  # fmt: skip
     vae: str = control("", group=SAMPLING, label="VAE", help="Another VAE for this; empty uses the base's.")
     text_encoders: str = control(
         "",

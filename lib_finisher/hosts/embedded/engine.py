@@ -14,6 +14,7 @@ from lib_finisher.hosts.port import (
     Capabilities,
     HostError,
     ModelFacts,
+    NetworkFacts,
     Sampling,
     UpscalerFacts,
     Watch,
@@ -68,6 +69,10 @@ class EmbeddedHost:
         if checkpoint:
             raise HostError(f"The embedded engine has one model and cannot run the checkpoint {checkpoint!r}.")
         return ModelFacts("embedded denoiser", "embedded", _NATIVE_SIDE)
+
+    def networks(self, prompt: str) -> tuple[NetworkFacts, ...]:
+        """See `Host.networks`; prompts mean nothing here."""
+        return ()
 
     def sampled_steps(self, sampling: Sampling) -> int:
         """See `Host.sampled_steps`: as the web UIs count, steps times strength and one more, all at full strength."""

@@ -17,11 +17,12 @@ from lib_finisher.hosts.port import (
     Element,
     HostError,
     ModelFacts,
+    NetworkFacts,
     Sampling,
     UpscalerFacts,
     Watch,
 )
-from lib_finisher.hosts.webui import models, probe, restoration
+from lib_finisher.hosts.webui import models, networks, probe, restoration
 from lib_finisher.hosts.webui.nested import Order, redraw_together, scripts_to_keep
 from lib_finisher.stages.diffusion import EXTRA_NETWORK
 
@@ -80,6 +81,10 @@ class WebuiHost:
     def model(self, checkpoint: str = "") -> ModelFacts:
         """See `Host.model`."""
         return models.facts(checkpoint)
+
+    def networks(self, prompt: str) -> tuple[NetworkFacts, ...]:
+        """See `Host.networks`."""
+        return networks.named_in(prompt)
 
     def sampled_steps(self, sampling: Sampling) -> int:
         """See `Host.sampled_steps`: the host's own count for img2img."""

@@ -32,8 +32,8 @@ _PICKLED_SIDE = Family.SD1.native_side
 def facts(name: str = "") -> ModelFacts:
     """The named checkpoint, or the one that the user chose. Raises HostError where there is none."""
     info = probe.checkpoint_info(name)
-    family, side = _family(info)
-    return ModelFacts(info.name_for_extra, family, side)
+    family, side, variant = _family(info)
+    return ModelFacts(info.name_for_extra, family, side, variant)
 
 
 def checkpoint_names() -> list[str]:
@@ -43,11 +43,12 @@ def checkpoint_names() -> list[str]:
 
 def choices(detectors: Sequence[str]) -> dict[str, list[str]]:
     """What this host offers for the controls that name something of it."""
-    names = [item.name for item in upscalers()]
+    names, checkpoints = [item.name for item in upscalers()], checkpoint_names()
     return {
         "sampler": list(probe.samplers()),
         "scheduler": list(probe.schedulers()),
-        "checkpoint": checkpoint_names(),
+        "checkpoint": checkpoints,
+        "refiner_checkpoint": checkpoints,
         "vae": list(probe.vaes()),
         "upscaler": [AUTO_UPSCALER, *names, LANCZOS, *shared.latent_upscale_modes],
         "enlarger": [AUTO_UPSCALER, *names],
@@ -108,7 +109,7 @@ def _local_file(item: Any) -> str:
     return ""
 
 
-def _family(info: Any) -> tuple[str, int]:
+def _family(info: Any) -> tuple[str, int, str]:
     found = _detected(info.filename, _stamp(info.filename))
     if found is not None and found[0] != Family.UNKNOWN.value:
         return found
@@ -118,18 +119,18 @@ def _family(info: Any) -> tuple[str, int]:
     if loaded is not None and loaded.filename == info.filename:
         for flag, family in _FLAGS:
             if getattr(model, flag, False):
-                return family.value, family.native_side
-    return found or (Family.UNKNOWN.value, _PICKLED_SIDE)
+                return family.value, family.native_side, ""
+    return found or (Family.UNKNOWN.value, _PICKLED_SIDE, "")
 
 
 @functools.lru_cache(maxsize=64)
-def _detected(path: str, stamp: int) -> tuple[str, int] | None:
+def _detected(path: str, stamp: int) -> tuple[str, int, str] | None:
     try:
         found = detect(path)
     except (HeaderError, OSError) as error:
         logger.debug("The family of %s cannot be read from its header: %s", path, error)
         return None
-    return found.family.value, found.native_side
+    return found.family.value, found.native_side, found.variant
 
 
 def _stamp(path: str) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modules import sd_models, sd_samplers, sd_vae, shared
+from modules import sd_models, sd_samplers, sd_samplers_common, sd_vae, shared
 
 from lib_finisher.hosts.port import HostError
 
@@ -83,6 +84,29 @@ def extras() -> frozenset[str]:
     fields = accepted(StableDiffusionProcessingImg2Img, dict.fromkeys(("distilled_cfg_scale", "eta", "s_noise")))
     everywhere = {"clip_skip", "noise_multiplier", "differential", "latent_upscale"}
     return frozenset({*everywhere, *fields, *(("text_encoders",) if has_forge_loader() else ())})
+
+
+def loaded_embeddings() -> Mapping[str, Any]:
+    """The embeddings that the host keeps a table of, fitting or not, by name; Forge has a table for each text encoder
+    inside the loaded model alone."""
+    if importlib.util.find_spec("modules.sd_hijack") is None:
+        return {}
+    from modules import sd_hijack
+
+    table = getattr(getattr(sd_hijack, "model_hijack", None), "embedding_db", None)
+    return {**getattr(table, "skipped_embeddings", {}), **getattr(table, "word_embeddings", {})}
+
+
+def refiner_compares() -> str:
+    """What the host holds against `refiner_switch_at`: "steps", "noise" unless a setting says steps, "sigma", or ""
+    where it has no refiner."""
+    apply = getattr(sd_samplers_common, "apply_refiner", None)
+    if apply is None:
+        return ""
+    sigma = inspect.signature(apply).parameters.get("sigma")
+    if sigma is None:
+        return "steps"
+    return "sigma" if sigma.default is inspect.Parameter.empty else "noise"
 
 
 def works_on_sigmas(sampler: Any) -> bool:

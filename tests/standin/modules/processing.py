@@ -116,6 +116,10 @@ def process_images_inner(p):
     seed, subseed = get_fixed_seed(p.seed), get_fixed_seed(p.subseed)
     p.restore_faces = opts.face_restoration if p.restore_faces is None else p.restore_faces
     p.tiling = opts.tiling if p.tiling is None else p.tiling
+    if p.refiner_checkpoint not in (None, "", "None", "none"):
+        p.refiner_checkpoint_info = sd_models.get_closet_checkpoint_match(p.refiner_checkpoint)
+        if p.refiner_checkpoint_info is None:
+            raise Exception(f"Could not find checkpoint with name {p.refiner_checkpoint}")
     model = shared.sd_model
     p.sd_model_name, p.sd_model_hash = model.sd_checkpoint_info.name_for_extra, model.sd_model_hash
     p.sd_vae_name, p.sd_vae_hash = sd_vae.get_loaded_vae_name(), sd_vae.get_loaded_vae_hash()

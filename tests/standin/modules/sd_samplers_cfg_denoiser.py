@@ -31,6 +31,11 @@ class CFGDenoiser(torch.nn.Module):
     def inner_model(self):
         raise NotImplementedError
 
+    def update_inner_model(self):
+        self.model_wrap = None
+        told = self.sampler.sampler_extra_args
+        told["cond"], told["uncond"] = self.p.get_conds()
+
     def get_pred_x0(self, x_in, x_out, sigma):
         return x_out
 
@@ -49,6 +54,8 @@ class CFGDenoiser(torch.nn.Module):
     def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond, image_cond):
         if state.interrupted or state.skipped:
             raise sd_samplers_common.InterruptedException
+        if sd_samplers_common.apply_refiner(self, sigma):
+            cond, uncond = (self.sampler.sampler_extra_args[name] for name in ("cond", "uncond"))
         places, tensor = prompt_parser.reconstruct_multicond_batch(cond, self.step)
         uncond = prompt_parser.reconstruct_cond_batch(uncond, self.step)
         if self.mask_before_denoising and self.mask is not None:

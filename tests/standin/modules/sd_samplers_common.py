@@ -81,6 +81,39 @@ def is_sampler_using_eta_noise_seed_delta(p):
     return False if eta == 0 else config.options.get("uses_ensd", False)
 
 
+def apply_refiner(cfg_denoiser, sigma=None):
+    """Load the refiner once its share of the noise, or of the steps, is reached; whether that was now."""
+    from modules import sd_models
+
+    p = cfg_denoiser.p
+    if opts.refiner_switch_by_sample_steps or sigma is None:
+        done = cfg_denoiser.step / cfg_denoiser.total_steps
+        p.extra_generation_params["Refiner switch by sampling steps"] = True
+    else:
+        try:
+            time = torch.argmin(torch.abs(cfg_denoiser.inner_model.sigmas - torch.max(sigma)))
+        except AttributeError:
+            time = torch.max(sigma).to(dtype=int)
+        done = (999 - time) / 1000
+    wanted = p.refiner_checkpoint_info
+    if p.refiner_switch_at is not None and done < p.refiner_switch_at:
+        return False
+    if wanted is None or shared.sd_model.sd_checkpoint_info == wanted:
+        return False
+    if getattr(p, "enable_hr", False):
+        if opts.hires_fix_refiner_pass == ("first pass" if p.is_hr_pass else "second pass"):
+            return False
+        if opts.hires_fix_refiner_pass != "second pass":
+            p.extra_generation_params["Hires refiner"] = opts.hires_fix_refiner_pass
+    p.extra_generation_params["Refiner"] = wanted.short_title
+    p.extra_generation_params["Refiner switch at"] = p.refiner_switch_at
+    with sd_models.SkipWritingToConfig():
+        sd_models.reload_model_weights(info=wanted)
+    p.setup_conds()
+    cfg_denoiser.update_inner_model()
+    return True
+
+
 class TorchHijack:
     """Stands for torch inside the samplers, so that fresh noise comes from p.rng."""
 

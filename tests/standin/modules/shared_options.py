@@ -63,7 +63,8 @@ options_templates: dict[str, OptionInfo] = {
         hide_samplers=[], eta_ddim=0.0, eta_ancestral=1.0, s_churn=0.0, s_tmin=0.0, s_tmax=0.0, s_noise=1.0,
         sigma_min=0.0, sigma_max=0.0, rho=0.0, eta_noise_seed_delta=0, always_discard_next_to_last_sigma=False,
         sgm_noise_multiplier=False, s_min_uncond=0.0, s_min_uncond_all=False, skip_early_cond=0.0,
-        no_dpmpp_sde_batch_determinism=False, batch_cond_uncond=True,
+        no_dpmpp_sde_batch_determinism=False, batch_cond_uncond=True, refiner_switch_by_sample_steps=False,
+        hires_fix_refiner_pass="second pass",
     ),
     **_some(
         ("ui", "Live previews", "ui"),
@@ -91,6 +92,7 @@ for _key, _name in {
     "sigma_max": "Schedule max sigma", "rho": "Schedule rho", "eta_noise_seed_delta": "ENSD",
     "always_discard_next_to_last_sigma": "Discard penultimate sigma", "sgm_noise_multiplier": "SGM noise multiplier",
     "skip_early_cond": "Skip Early CFG", "use_old_scheduling": "Old prompt editing timelines",
+    "refiner_switch_by_sample_steps": "Refiner switch by sampling steps", "hires_fix_refiner_pass": "Hires refiner",
     "fp8_storage": "FP8 weight", "cache_fp16_weight": "Cache FP16 weight for LoRA",
 }.items():  # fmt: skip
     options_templates[_key].infotext = _name
