@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import upscale
+from bench import grade, upscale
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.hosts.embedded.denoiser import Denoiser
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
@@ -41,6 +41,7 @@ def main() -> int:
         "reference": _reference(),
         "chain": _chain(portrait),
         "upscale": upscale.costs(),
+        "grade_megapixels_per_second": grade.speed(),
         "tile_cpu_ms": _tile_cost(),
     }
     print(json.dumps(result, indent=2) if options.json else _told(result))
@@ -130,6 +131,7 @@ def _told(result: dict[str, Any]) -> str:
             f"{item['host_calls']:>7}{item['megapixel_steps']:>10.2f}"
         )
     lines += ["", *upscale.told(result["upscale"])]
+    lines += ["", *grade.told(result["grade_megapixels_per_second"])]
     lines += ["", "our own work for each 1024 tile, by canvas side:"]
     lines += [f"  {side}: {cost} ms" for side, cost in result["tile_cpu_ms"].items()]
     return "\n".join(lines)

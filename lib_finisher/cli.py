@@ -15,7 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lib_finisher import __version__, cli_detectors
+from lib_finisher import __version__, cli_detectors, cli_presets
+from lib_finisher.assets import Assets
 from lib_finisher.console import ProgressBar, plan_table, report_table, tell, warn
 from lib_finisher.controls import SettingsError
 from lib_finisher.events import Control, Meter
@@ -84,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"Finisher {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{finish,plan,recipe,family,detectors}")
+    names = "{finish,plan,recipe,family,detectors,presets}"
+    commands = parser.add_subparsers(title="commands", required=True, metavar=names)
 
     finish = commands.add_parser(
         "finish", help="finish pictures", description="Finish pictures, or all pictures of a folder.",
@@ -94,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     finish.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     finish.add_argument("--report", type=Path, metavar="FILE", help="also write the report for programs to a file")
     finish.add_argument("--save-stages", action="store_true", help="also save the picture after every stage")
+    finish.add_argument("--depth", type=int, choices=(8, 16), default=8, help="bits per channel of the results")
     finish.add_argument("--overwrite", action="store_true", help="replace results of the same name")
     finish.add_argument("--cache", type=Path, default=None, metavar="DIR", help="where stage results are kept")
     finish.add_argument("--no-cache", action="store_true", help="keep no stage results and use none")
@@ -114,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     family.add_argument("checkpoints", nargs="+", type=Path, metavar="FILE", help="a .safetensors or .gguf file")
     family.set_defaults(command=_family)
     cli_detectors.add_command(commands, _cache_folder)
+    cli_presets.add_command(commands)
     return parser
 
 
@@ -128,6 +132,10 @@ def _common(parser: argparse.ArgumentParser, count: str) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise and grain (default 0)")
     parser.add_argument("--models", type=Path, default=None, metavar="DIR", help="folder of upscaler model files")
+    parser.add_argument("--luts", type=Path, default=None, metavar="DIR", help="folder of .cube files for grade.lut")
+    parser.add_argument(
+        "--references", type=Path, default=None, metavar="DIR", help="folder of pictures for grade.match_reference"
+    )
     cli_detectors.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print a report for programs instead of a table")
 
@@ -137,6 +145,7 @@ def _settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="STAGE.CONTROL=VALUE", help="set one control; may be repeated"
     )
+    cli_presets.add_options(parser)
     parser.add_argument("--upscale-to", type=float, metavar="FACTOR", help="how many times larger the result is")
 
 
@@ -148,9 +157,11 @@ def _finish(options: argparse.Namespace) -> int:
     store = None if options.no_cache else ResultStore(options.cache or _cache_folder() / "results")
     control, progress = Control(), ProgressBar()
     finders = cli_detectors.detectors_of(options, _cache_folder())
+    recipe = cli_presets.at_hand(options, recipe, host, finders.listed())
     pipeline = Pipeline(
         host, finders.detect, recipe, store, progress, control,
         keep_stages=options.save_stages, identify=finders.identity, free_detectors=finders.free, rates=_rates(),
+        assets=_assets(options),
     )  # fmt: skip
     if not options.json:
         tell(f"engine: {host.capabilities.engine}")
@@ -161,7 +172,7 @@ def _finish(options: argparse.Namespace) -> int:
     reports = []
     files = pictures_in(options.inputs)
     try:
-        saving = Saving(options.out, options.overwrite, options.save_stages)
+        saving = Saving(options.out, options.overwrite, options.save_stages, options.depth)
         base = Base(seed=options.seed)
         for report in finish_files(files, pipeline, host, recipe, base, saving, options.mask, control):
             reports.append(report)
@@ -207,7 +218,8 @@ def _plan(options: argparse.Namespace) -> int:
     if options.mask is not None and recipe["base"].mask == TO_REPAIR:
         recipe = recipe.changed("repair", _enabled(recipe["repair"]))
     finders = cli_detectors.detectors_of(options, _cache_folder())
-    tools = Tools(host, finders.detect, Meter(Control()))
+    recipe = cli_presets.at_hand(options, recipe, host, finders.listed())
+    tools = Tools(host, finders.detect, Meter(Control()), _assets(options))
     rates = _rates()
     told: list[dict[str, Any]] = []
     failed = False
@@ -263,7 +275,7 @@ def _read_recipe(options: argparse.Namespace, family: str = "") -> Recipe:
             raise SettingsError([f"{options.recipe}: not valid JSON ({error})."]) from error
         if not isinstance(data, dict):
             raise SettingsError([f"{options.recipe}: a recipe is an object of stages."])
-    recipe = read_recipe(assign(data, options.set), family)
+    recipe = read_recipe(assign(cli_presets.with_presets(options, data, family), options.set), family)
     if options.upscale_to is None:
         return recipe
     if not 1.0 <= options.upscale_to <= 16.0:
@@ -331,6 +343,15 @@ def _on_interrupt(control: Control) -> Any:
         control.interrupt()
 
     return signal.signal(signal.SIGINT, stop)
+
+
+def _assets(options: argparse.Namespace) -> Assets:
+    """The folders of files that settings name. Raises SettingsError for one that is not there."""
+    for option, folder in (("--luts", options.luts), ("--references", options.references)):
+        if folder is not None and not folder.is_dir():
+            raise SettingsError([f"{option}: there is no folder {folder}."])
+    luts, references = ([] if folder is None else [folder] for folder in (options.luts, options.references))
+    return Assets(tuple(luts), tuple(references))
 
 
 def _rates() -> Rates:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lib_finisher.imaging.arrays import Pixels
+import numpy as np
+import numpy.typing as npt
+
+from lib_finisher.imaging.arrays import Pixels, to_uint8
+from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.redraw.patch import Cost
 
@@ -34,7 +38,8 @@ class Finished:
     """A picture after its run. `error` is empty when every stage did its part.
 
     Where they are kept: `stages` holds the picture after each stage, `previews` the picture before detail or repair
-    with what is redrawn marked.
+    with what is redrawn marked. `without` is the same picture finished without the stage `compared`, where that was
+    asked for and made a difference.
     """
 
     pixels: Pixels
@@ -42,6 +47,17 @@ class Finished:
     stages: dict[str, Pixels] = field(default_factory=dict)
     previews: dict[str, Pixels] = field(default_factory=dict)
     interrupted_in: str = ""
+    compared: str = ""
+    without: Finished | None = None
+
+    @property
+    def graded(self) -> bool:
+        """Whether its colours were graded, so that they lie between the levels of 8 bits."""
+        return any(item.stage == "grade" and item.status in ("ran", "reused") for item in self.reports)
+
+    def in_8_bits(self) -> npt.NDArray[np.uint8]:
+        """The picture with 8 bits a channel; a graded one without bands."""
+        return dithered(self.pixels) if self.graded else to_uint8(self.pixels)
 
     @property
     def error(self) -> str:

@@ -14,22 +14,27 @@ from lib_finisher import __version__
 from lib_finisher.events import Control
 from lib_finisher.finished import Finished, StageReport
 from lib_finisher.hosts.port import Host
-from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import EXTENSIONS, LoadedPicture, PictureError, load_mask, load_picture, save_png
-from lib_finisher.imaging.geometry import Box, Size, cut, size_of
+from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, write_recipe
+from lib_finisher.stages.extend import extended_box
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base, Work
 
-_CHUNK_PICTURES = 4
-_CHUNK_PIXELS = 8_000_000
+# As many as one swap of the checkpoint should serve; the pixels bound the memory.
+_CHUNK_PICTURES = 8
+_CHUNK_PIXELS = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one input file. `error` is empty when it was finished."""
+    """What became of one input file. `error` is empty when it was finished.
+
+    `without` is the file of the same picture finished without the stage `compared`, where there is one.
+    """
 
     source: Path
     output: Path | None
@@ -37,6 +42,8 @@ class FileReport:
     size: Size | None = None
     stages: tuple[StageReport, ...] = ()
     notes: tuple[str, ...] = ()
+    compared: str = ""
+    without: Path | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The report as the command line prints it with `--json`."""
@@ -47,17 +54,19 @@ class FileReport:
             "error": self.error or None,
             "size": [self.size.width, self.size.height] if self.size is not None else None,
             "notes": list(self.notes),
+            "compared": None if self.without is None else {"without": self.compared, "output": str(self.without)},
             "stages": [stage_json(item) for item in self.stages],
         }
 
 
 @dataclass(frozen=True)
 class Saving:
-    """Where and how results are written."""
+    """Where and how results are written: as PNG of `depth` (8 or 16) bits."""
 
     folder: Path
     overwrite: bool = False
     stages: bool = False
+    depth: int = 8
 
 
 @dataclass(eq=False)
@@ -158,7 +167,7 @@ def _saved(
     alpha = None if picture.alpha is None else _alpha_of(picture.alpha, done, recipe)
     stem = item.source.stem + (".interrupted" if done.interrupted_in else "")
     try:
-        path = _save_free(saving, stem, taken, done.pixels, alpha, _texts(picture, done, host, recipe, base))
+        path = _save_free(saving, stem, taken, done, alpha, _texts(picture, done, host, recipe, base))
     except OSError as error:
         return FileReport(
             item.source, None, f"{saving.folder / stem}.png: cannot be written ({error.strerror or error})."
@@ -166,21 +175,31 @@ def _saved(
     folder = saving.folder / "stages" / path.stem
     for name, pixels in done.stages.items():
         try:
-            save_png(folder / f"{NAMES.index(name) + 1}-{name}.png", pixels)
+            file = folder / f"{NAMES.index(name) + 1}-{name}.png"
+            save_png(file, pixels, depth=saving.depth, dither=name == "grade")
         except OSError as error:
             notes.append(f"the picture after {name} could not be saved ({error.strerror or error})")
-    return FileReport(item.source, path, done.error, size, tuple(done.reports), tuple(notes))
+    without = None
+    if done.without is not None:
+        other = f"{stem}.without-{done.compared}"
+        try:
+            texts = _texts(picture, done.without, host, recipe, base)
+            own = None if picture.alpha is None else _alpha_of(picture.alpha, done.without, recipe)
+            without = _save_free(saving, other, taken, done.without, own, texts)
+        except OSError as error:
+            notes.append(f"the picture without {done.compared} could not be saved ({error.strerror or error})")
+    return FileReport(item.source, path, done.error, size, tuple(done.reports), tuple(notes), done.compared, without)
 
 
 def _save_free(
-    saving: Saving, stem: str, taken: set[Path], pixels: Pixels, alpha: Mask | None, texts: dict[str, str]
+    saving: Saving, stem: str, taken: set[Path], done: Finished, alpha: Mask | None, texts: dict[str, str]
 ) -> Path:
     """Save under a name that is no input's, none of this run, and none that exists unless that was asked for."""
     number, path = 1, saving.folder / f"{stem}.png"
     while True:
         if path.resolve() not in taken:
             try:
-                save_png(path, pixels, alpha, texts, replace=saving.overwrite)
+                save_png(path, done.pixels, alpha, texts, saving.overwrite, saving.depth, done.graded)
                 taken.add(path.resolve())
                 return path
             except FileExistsError:
@@ -210,7 +229,5 @@ def _alpha_of(alpha: Mask, done: Finished, recipe: Recipe) -> Mask:
     """The transparency at the finished size; where the picture was extended it goes on as a mirror image."""
     extended = next((item for item in done.reports if item.stage == "extend"), None)
     if extended is not None and extended.status in ("ran", "reused"):
-        sides = recipe["extend"]
-        box = Box(-sides.left, -sides.top, alpha.shape[1] + sides.right, alpha.shape[0] + sides.bottom)
-        alpha = cut(alpha, box)
+        alpha = cut(alpha, extended_box(size_of(alpha), recipe["extend"]))
     return np.clip(resize(alpha, size_of(done.pixels)), 0.0, 1.0)

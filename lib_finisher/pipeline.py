@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from lib_finisher.assets import Assets
 from lib_finisher.detect.search import Search
 from lib_finisher.events import Control, Listener, Meter, ignore
 from lib_finisher.finished import Finished
@@ -35,6 +38,11 @@ def _checkpoints(settings: Any) -> bool:
     return settings.enabled and any(getattr(one, "checkpoint", "") for one in getattr(settings, "passes", (settings,)))
 
 
+def _differs(hand: InHand, other: InHand) -> bool:
+    """Whether a stage has changed the picture, so that it is worth finishing it without the stage as well."""
+    return not np.array_equal(hand.work.pixels, other.work.pixels)
+
+
 def _by_name(name: str, search: Search) -> str:
     return f"{name}/{search.identity}"
 
@@ -44,7 +52,8 @@ class Pipeline:
 
     `identify` gives a text that changes when the detector of a name does, or the search; `free_detectors` gives back
     the memory that loaded ones hold. `patches` is where finished patches are kept for later runs; without it they are
-    kept in the store, and only until their stage is complete. `rates` learns how fast the engine was.
+    kept in the store, and only until their stage is complete. `rates` learns how fast the engine was. `assets` are the
+    folders of LUTs and reference pictures.
     """
 
     def __init__(
@@ -61,24 +70,35 @@ class Pipeline:
         patches: PatchMemory | None = None,
         free_detectors: Callable[[], None] | None = None,
         rates: Rates | None = None,
+        assets: Assets | None = None,
     ) -> None:
         self._means = Means(
             host, find, recipe, store, listener, control or Control(), keep_stages,
             budget or AreaBudget(host.capabilities), identify, patches, free_detectors,
-            _code_identity() if store is not None else "",
+            _code_identity() if store is not None else "", assets or Assets(),
         )  # fmt: skip
         self._rates = rates
 
     def run(self, works: Sequence[Work]) -> list[Finished]:
         """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
         meter = Meter(self._means.control, self._means.listener, lambda: sum(map(self._expected, works)))
-        hands = [InHand(work, self._means.recipe[BASE].mask) for work in works]
+        base = self._means.recipe[BASE]
+        hands = [InHand(work, base.mask, number) for number, work in enumerate(works)]
+        others: list[InHand] = []
         for stage in STAGES:
-            Turn(self._means, stage, hands, meter).run()
+            if stage.name == base.compare:
+                others = [hand.without(stage) for hand in hands]
+                Turn(self._means, stage, hands, meter).run()
+                others = [other for other in others if _differs(hands[other.number], other)]
+            else:
+                Turn(self._means, stage, [*hands, *others], meter).run()
         if self._rates is not None:
-            self._learn(self._rates, [report.cost for hand in hands for report in hand.done.reports])
-        for hand in hands:
+            self._learn(self._rates, [report.cost for hand in [*hands, *others] for report in hand.done.reports])
+        for hand in [*hands, *others]:
             hand.done.pixels = hand.work.pixels
+        for other in others:
+            if not other.done.error:
+                hands[other.number].done.compared, hands[other.number].done.without = base.compare, other.done
         return [hand.done for hand in hands]
 
     def _learn(self, rates: Rates, costs: Sequence[Cost]) -> None:
@@ -87,7 +107,7 @@ class Pipeline:
             rates.record(self._means.host, "", sum(costs, Cost()))
 
     def _expected(self, work: Work) -> float:
-        tools = Tools(self._means.host, self._means.find, Meter(self._means.control))
+        tools = Tools(self._means.host, self._means.find, Meter(self._means.control), self._means.assets)
         try:
             return make_plan(work, self._means.recipe, tools).total.megapixel_steps
         # An estimate is only for the progress bar: whatever is wrong, the stage itself will say it better.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lib_finisher.assets import Assets
 from lib_finisher.controls import write
 from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.search import Search
@@ -48,12 +50,15 @@ class Means:
     patches: PatchMemory | None
     free_detectors: Callable[[], None] | None
     code: str
+    assets: Assets = Assets()
 
 
 class InHand:
     """One picture of the chunk, between and during stages."""
 
-    def __init__(self, work: Work, mask_use: str) -> None:
+    def __init__(self, work: Work, mask_use: str, number: int) -> None:
+        self.number = number
+        self.aside = False
         marked = work.mask is not None and bool((work.mask > 0).any())
         self.restricted = marked and mask_use == RESTRICTS
         mask = work.mask if self.restricted or mask_use == TO_REPAIR else None
@@ -65,6 +70,15 @@ class InHand:
         self.request: Request | None = None
         self.seconds = 0.0
 
+    def without(self, stage: Stage) -> InHand:
+        """The same picture, on which `stage` does not work: what it comes to beside this one shows what that does."""
+        other = copy.copy(self)
+        other.aside = True
+        done = self.done
+        left_out = StageReport(stage.name, stage.label, "skipped", "left out to compare", size=self.work.size)
+        other.done = Finished(done.pixels, [*done.reports, left_out], dict(done.stages), dict(done.previews))
+        return other
+
 
 class Turn:
     """One stage's turn on the chunk."""
@@ -75,7 +89,7 @@ class Turn:
         self.hands = hands
         self.meter = meter
         self.settings: Any = means.recipe[stage.name]
-        self.tools = Tools(means.host, means.find, meter)
+        self.tools = Tools(means.host, means.find, meter, means.assets)
         self.reads = stage.reads(self.settings)
         own = PatchStore(means.store) if means.store is not None and self.reads.samples else None
         self.unfinished = own if means.patches is None else None
@@ -250,8 +264,8 @@ class Turn:
             refusals=tuple(f"{item.label}: {item.reason}" for item in output.refusals),
         )
         hand.done.reports.append(told)
-        number = next(index for index, item in enumerate(self.hands) if item is hand)
-        self.means.listener(StageFinished(number, told.stage, told.status, told.reason, told.seconds))
+        if not hand.aside:
+            self.means.listener(StageFinished(hand.number, told.stage, told.status, told.reason, told.seconds))
 
     def key(self, work: Work, restricted: bool) -> str:
         """The hash of all that the stage's result depends on."""
@@ -265,7 +279,7 @@ class Turn:
             "upscalers": [asdict(item) for item in self.means.host.upscalers()] if reads.upscalers else [],
             "regions": [item.as_json() for item in work.regions] if reads.regions else [],
             "detectors": self.detectors(),
-            "files": reads.files,
+            "assets": [self.means.assets.identity(kind, name) for kind, name in reads.assets],
             "restricted": restricted,
         }
         mask = work.mask if reads.mask or restricted else None

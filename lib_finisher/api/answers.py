@@ -105,15 +105,22 @@ def finished_json(
     for one, picture, base in zip(done, pictures, bases):
         told = {**recipe_pairs(recipe, family), **outcome_pairs(one, notes_of(one))}
         infotexts.append(finished_infotext(picture.infotext, base, size_of(picture.pixels), told))
-        images.append(png(one.pixels, infotexts[-1]))
+        images.append(png(one.in_8_bits(), infotexts[-1]))
     lost = "the transparency was left out"
     return {
         "images": images,
         "infotexts": infotexts,
+        "without": [None if one.without is None else _without(one) for one in done],
         "errors": [one.error or None for one in done],
         "notes": [[*picture.notes, *([] if picture.alpha is None else [lost])] for picture in pictures],
         "reports": [[stage_json(item) for item in one.reports] for one in done] if report else [],
     }
+
+
+def _without(one: Finished) -> dict[str, Any]:
+    """The picture that was finished without the compared stage."""
+    assert one.without is not None
+    return {"stage": one.compared, "image": png(one.without.in_8_bits(), "")}
 
 
 def share(job_no: int, job_count: int, step: int, steps: int) -> float:
@@ -156,6 +163,8 @@ def _control(row: Control, family: str) -> dict[str, Any]:
         told |= {"minimum": row.minimum, "maximum": row.maximum, "step": row.step}
     if row.group:
         told["group"] = row.group
+    if row.bands:
+        told["bands"] = [list(band) for band in row.bands]
     if row.choices:
         told["choices"] = list(row.choices)
     if row.families:

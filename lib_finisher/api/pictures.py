@@ -9,10 +9,12 @@ import re
 import warnings
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from lib_finisher.api.problems import Problem, RequestError, shown
-from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
+from lib_finisher.imaging.arrays import Mask, to_uint8
 from lib_finisher.imaging.files import LoadedPicture, PictureError, load_mask, load_picture
 from lib_finisher.imaging.geometry import Size
 
@@ -78,15 +80,16 @@ class Upload:
         return RequestError([Problem(self.field, str(error).removeprefix(f"{self.field}: "))])
 
 
-def png(pixels: Pixels, infotext: str) -> str:
-    """A picture as the base64 of an 8-bit PNG that carries its infotext as web UIs write it."""
+def png(pixels: npt.NDArray[Any], infotext: str) -> str:
+    """A picture of 8 bits, or rounded to them, as the base64 of a PNG that carries its infotext as web UIs write it."""
     texts = PngImagePlugin.PngInfo()
     if infotext.isascii():
         texts.add_text("parameters", infotext)
     else:
         texts.add_itxt("parameters", infotext)
     buffer = io.BytesIO()
-    Image.fromarray(to_uint8(pixels)).save(buffer, "PNG", pnginfo=texts, compress_level=3)
+    levels = pixels if pixels.dtype == np.uint8 else to_uint8(pixels)
+    Image.fromarray(levels).save(buffer, "PNG", pnginfo=texts, compress_level=3)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

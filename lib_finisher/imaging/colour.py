@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.imaging.linear import to_linear
 
 _LOW_FREQUENCY_SCALE = 16
 _RING_PIXELS = 64
-_MOST_GAIN = 0.15
-_SHADES_OF_GREY_NORM = 6.0
+_VIVID = 80.0
+# The hue of skin (49 degrees) as a direction, and how far it reaches: 35 degrees, as one minus their cosine.
+_SKIN, _SKIN_REACH = (0.66, 0.75), 0.18
 _LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 
 
 def to_lab(pixels: Pixels) -> Pixels:
     """CIE L*a*b* (D65) of an sRGB picture: L 0..100, a and b about -128..127."""
-    return np.asarray(cv2.cvtColor(np.clip(pixels, 0.0, 1.0), cv2.COLOR_RGB2LAB), dtype=np.float32)
+    # OpenCV's own way from sRGB interpolates a coarse table: greys come back up to half an 8-bit level off, in bands.
+    return lab_of_light(to_linear(pixels))
+
+
+def lab_of_light(light: Pixels) -> Pixels:
+    """CIE L*a*b* of linear light, 0..1."""
+    return np.asarray(cv2.cvtColor(light, cv2.COLOR_LRGB2LAB), dtype=np.float32)
 
 
 def from_lab(lab: Pixels) -> Pixels:
@@ -61,43 +67,49 @@ def match_ring(redrawn: Pixels, reference: Pixels, weight: Mask, strength: float
     return redrawn if float(np.abs(shift).max()) < 1e-3 else from_lab(now + shift)
 
 
-def white_balance(pixels: Pixels, strength: float) -> Pixels:
-    """Neutralise a colour cast by "shades of grey" (Finlayson & Trezzi 2004, norm 6), gains within ±15 %.
+def lighter(pixels: Pixels, change: Mask) -> Pixels:
+    """A picture with `change` (height, width) added to all three channels."""
+    result = np.asarray(cv2.merge([change, change, change]), dtype=np.float32)
+    result += pixels
+    return result
 
-    `strength` 0..1. Pixels near black or white, which say little about the light, are left out of the estimate.
+
+def mixed(pixels: Pixels, matrix: npt.NDArray[np.float32]) -> Pixels:
+    """Every pixel's three values times a matrix (3, 3), or (3, 4) with a fourth column to be added."""
+    # OpenCV's transform rounds the last pixels of an array differently: a strip's would not be the whole picture's.
+    planes = [np.ascontiguousarray(pixels[..., channel]) for channel in range(3)]
+    result = np.empty_like(pixels)
+    for channel, row in enumerate(matrix):
+        total = planes[0] * row[0] + planes[1] * row[1]
+        total += planes[2] * row[2]
+        result[..., channel] = total + row[3] if len(row) == 4 else total
+    return result
+
+
+def more_colour(lab: Pixels, saturation: float, vibrance: float) -> Pixels:
+    """An L*a*b* picture with its chroma multiplied, by controls of -1..1; lightness and hues are kept.
+
+    Saturation spares what is already strong, so that nothing glows. Vibrance is for what is pale, and half of it for
+    the hues of skin.
     """
-    light = luminance(pixels)
-    telling = (light > 0.02) & (light < 0.98)
-    if strength <= 0 or int(telling.sum()) < _RING_PIXELS:
-        return pixels
-    values = np.clip(pixels[telling].astype(np.float64), 0.0, 1.0)
-    norms = np.mean(values**_SHADES_OF_GREY_NORM, axis=0) ** (1.0 / _SHADES_OF_GREY_NORM)
-    gains = np.clip(norms.mean() / np.maximum(norms, 1e-6), 1.0 - _MOST_GAIN, 1.0 + _MOST_GAIN)
-    return pixels * (1.0 + np.float32(strength) * (gains.astype(np.float32) - 1.0))
+    first, second = lab[..., 1], lab[..., 2]
+    chroma = np.sqrt(first * first + second * second)
+    factor = np.ones_like(chroma)
+    if saturation > 0:
+        factor += np.float32(saturation) / (1.0 + (chroma / np.float32(60.0)) ** 2)
+    elif saturation < 0:
+        factor += np.float32(saturation)
+    if vibrance != 0:
+        pale = np.maximum(1.0 - chroma / np.float32(_VIVID), 0.0) ** 2
+        # The cosine of the angle between a hue and skin's.
+        near = (first * np.float32(_SKIN[0]) + second * np.float32(_SKIN[1])) / np.maximum(chroma, np.float32(1e-3))
+        away = np.minimum((1.0 - near) / np.float32(_SKIN_REACH), 1.0)
+        factor *= 1.0 + np.float32(vibrance) * pale * (0.5 + 0.5 * away)
+    return np.asarray(cv2.merge([lab[..., 0], first * factor, second * factor]), dtype=np.float32)
 
 
-def tone(pixels: Pixels, contrast: float, saturation: float) -> Pixels:
-    """Contrast and saturation, each -1..1; with both at 0 nothing changes.
-
-    Contrast is an S-curve about middle grey on the lightness, colours kept. Saturation multiplies the chroma by
-    1 + `saturation`, less where a colour is already strong, so that nothing glows.
-    """
-    if contrast == 0 and saturation == 0:
-        return pixels
-    lab = to_lab(pixels)
-    if contrast != 0:
-        level = lab[..., 0] / np.float32(100.0)
-        curve = level * level * (np.float32(3.0) - np.float32(2.0) * level)
-        lab[..., 0] = np.float32(100.0) * (level + np.float32(contrast) * (curve - level))
-    if saturation != 0:
-        chroma = np.hypot(lab[..., 1], lab[..., 2])
-        room = 1.0 / (1.0 + (chroma / np.float32(60.0)) ** 2) if saturation > 0 else np.ones_like(chroma)
-        lab[..., 1:] *= (1.0 + np.float32(saturation) * room)[..., None]
-    return from_lab(lab)
-
-
-def clipped_shares(pixels: npt.NDArray[Any]) -> tuple[float, float]:
-    """The shares (0..1) of crushed (all channels at black) and blown (all channels at white) pixels."""
-    crushed = np.all(pixels <= 1.0 / 255.0, axis=-1).mean()
-    blown = np.all(pixels >= 254.0 / 255.0, axis=-1).mean()
-    return float(crushed), float(blown)
+def clipped(pixels: Pixels) -> tuple[int, int]:
+    """How many pixels are crushed (all channels at black) and how many blown (all channels at white)."""
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    brightest, darkest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    return int(np.count_nonzero(brightest <= 1.0 / 255.0)), int(np.count_nonzero(darkest >= 254.0 / 255.0))

@@ -13,9 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
+from lib_finisher.imaging.dither import dithered
+from lib_finisher.imaging.png16 import png16, text_chunks
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
 _MOST_PIXELS = 16384 * 16384
@@ -71,30 +73,39 @@ def load_mask(path: Path, size: tuple[int, int]) -> Mask:
 
 
 def save_png(
-    path: Path, pixels: Pixels, alpha: Mask | None = None, texts: dict[str, str] | None = None, replace: bool = True
+    path: Path,
+    pixels: Pixels,
+    alpha: Mask | None = None,
+    texts: dict[str, str] | None = None,
+    replace: bool = True,
+    depth: int = 8,
+    dither: bool = False,
 ) -> None:
-    """Write an 8-bit PNG with text chunks, whole or not at all.
+    """Write a PNG of 8 or 16 bits with text chunks, whole or not at all.
 
-    Raises OSError; FileExistsError where there is a file of that name that must not be replaced.
+    `dither` is for pictures whose colours lie between the levels of 8 bits. Raises OSError; FileExistsError where there
+    is a file of that name that must not be replaced.
     """
-    channels: npt.NDArray[np.uint8] = to_uint8(pixels)
-    if alpha is not None:
-        channels = np.dstack([channels, to_uint8(alpha)])
-    info = PngImagePlugin.PngInfo()
-    for key, text in (texts or {}).items():
-        info.add_itxt(key, text) if not text.isascii() else info.add_text(key, text)
-    buffer = io.BytesIO()
-    Image.fromarray(channels).save(buffer, "PNG", pnginfo=info, compress_level=3)
+    data = png16(pixels, alpha, texts) if depth == 16 else _png8(pixels, alpha, texts or {}, dither)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        part.write_bytes(buffer.getvalue())
+        part.write_bytes(data)
         if replace:
             part.replace(path)
         else:
             _name_anew(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _png8(pixels: Pixels, alpha: Mask | None, texts: dict[str, str], dither: bool) -> bytes:
+    channels: npt.NDArray[np.uint8] = dithered(pixels) if dither else to_uint8(pixels)
+    if alpha is not None:
+        channels = np.dstack([channels, to_uint8(alpha)])
+    buffer = io.BytesIO()
+    Image.fromarray(channels).save(buffer, "PNG", pnginfo=text_chunks(texts), compress_level=3)
+    return buffer.getvalue()
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.recipe import Recipe
+from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Estimate, Tools, Work
 
@@ -46,7 +47,7 @@ class Plan:
 
 def make_plan(work: Work, recipe: Recipe, tools: Tools) -> Plan:
     """The plan for one picture. Detectors look at the picture as it is now; no diffusion is run."""
-    steps, size = [], work.size
+    steps, size, twice = [], work.size, False
     for stage in STAGES:
         settings = recipe[stage.name]
         if not settings.enabled:
@@ -57,8 +58,21 @@ def make_plan(work: Work, recipe: Recipe, tools: Tools) -> Plan:
         except HostError as error:
             steps.append(Step(stage.name, stage.label, False, str(error), Estimate(size)))
             continue
+        if twice:
+            estimate = _doubled(estimate)
+        twice = twice or stage.name == recipe[BASE].compare
         idle = not stage.maps and not estimate.patches and estimate.size == size
         reason = "; ".join(estimate.notes) or ("nothing to do" if idle else "")
         steps.append(Step(stage.name, stage.label, not idle, reason, estimate))
         size = estimate.size
     return Plan(tuple(steps))
+
+
+def _doubled(estimate: Estimate) -> Estimate:
+    """With and without the stage that is compared; patches of both share calls where they fit."""
+    return replace(
+        estimate,
+        patches=2 * estimate.patches,
+        host_calls=2 * estimate.host_calls,
+        megapixel_steps=2 * estimate.megapixel_steps,
+    )

@@ -1,45 +1,25 @@
-"""Grade: gentle colour and contrast, and grain as the very last thing that happens to a picture."""
+"""Grade: colour, light and contrast, and grain as the very last thing that happens to a picture."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Generator
+from typing import Any
 
-from lib_finisher.controls import control
-from lib_finisher.imaging.colour import clipped_shares, tone, white_balance
+from lib_finisher.assets import LUT, REFERENCE, AssetError
+from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.cube import CubeError, read_cube
+from lib_finisher.imaging.curves import CurveError, Curves, read_curves
+from lib_finisher.imaging.files import PictureError, load_picture
 from lib_finisher.imaging.geometry import Size
-from lib_finisher.imaging.grain import grain
-from lib_finisher.stages.stage import Estimate, Reads, Redraws, StageOutput, Tools, Work
-
-
-@dataclass(frozen=True)
-class GradeSettings:
-    """Colour, contrast and grain."""
-
-    enabled: bool = control(True, label="Enable", help="Gentle colour and contrast, then grain.")
-    white_balance: float = control(
-        0.0, label="White balance", help="How much of a colour cast is taken out; intended tints go too.",
-        minimum=0.0, maximum=1.0, step=0.05,
-    )  # fmt: skip
-    contrast: float = control(
-        0.1, label="Contrast", prominent=True, help="An S-curve on the lightness; negative flattens.",
-        minimum=-1.0, maximum=1.0, step=0.05,
-    )  # fmt: skip
-    saturation: float = control(
-        0.05, label="Saturation", help="More or less colour; strong colours are spared.",
-        minimum=-1.0, maximum=1.0, step=0.05,
-    )  # fmt: skip
-    grain: float = control(
-        0.1,
-        label="Grain",
-        prominent=True,
-        help="Film grain, strongest in the mid-tones.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.01,
-    )
-    grain_size: float = control(
-        1.2, label="Grain size", help="Diameter of a grain in pixels.", minimum=1.0, maximum=4.0, step=0.1
-    )
+from lib_finisher.imaging.lut import Lut
+from lib_finisher.redraw.noise import NoiseField
+from lib_finisher.redraw.patch import Patch, Request
+from lib_finisher.stages.cover import covering, mend, told_of
+from lib_finisher.stages.diffusion import Diffusion, estimated, sampling_of
+from lib_finisher.stages.frame import Look
+from lib_finisher.stages.grade_settings import GradeSettings
+from lib_finisher.stages.grade_strips import Extras, Grading
+from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 
 class Grade:
@@ -52,20 +32,112 @@ class Grade:
 
     def reads(self, settings: GradeSettings) -> Reads:
         """See `Stage.reads`."""
-        return Reads()
+        matches = settings.colour_match > 0
+        named = [(LUT, settings.lut.strip())] if settings.lut_strength > 0 else []
+        named += [(REFERENCE, settings.match_reference.strip())] if matches else []
+        return Reads(
+            samples=settings.colour_pass > 0,
+            draft=matches and not settings.match_reference.strip(),
+            assets=tuple((kind, name) for kind, name in named if name),
+        )
 
     def run(self, work: Work, settings: GradeSettings, tools: Tools) -> Redraws:
-        """White balance, contrast, saturation, grain; nothing is sampled, and each at 0 changes no bit."""
-        pixels = white_balance(work.pixels, settings.white_balance)
-        pixels = tone(pixels, settings.contrast, settings.saturation)
-        pixels = grain(pixels, settings.grain, settings.grain_size, work.base.seed)
-        if pixels is work.pixels:
-            return StageOutput(pixels, "skipped", "everything is at 0")
-        (crushed, blown), (crushed_after, blown_after) = clipped_shares(work.pixels), clipped_shares(pixels)
-        told = f"black {crushed:.2%} to {crushed_after:.2%}, white {blown:.2%} to {blown_after:.2%}"
-        return StageOutput(pixels, reason=told)
-        yield  # a generator like every other stage, though it requests nothing
+        """The colour pass, if any, then everything else in one go; each control at 0 changes no bit."""
+        output = StageOutput(work.pixels)
+        told: list[str] = []
+        if settings.colour_pass > 0:
+            yield from self._redrawn(work, settings, output, told, tools)
+            if output.stopped or output.status == "failed":
+                output.reason = "; ".join(told)
+                return output
+        grading = Grading(output.pixels, settings, _extras(work, settings, output, tools), work.base.seed)
+        if settings.white_balance > 0 and not grading.balanced:
+            output.notes.append("white balance: too little of the picture tells of the light, so it was left as it is")
+        if not grading.idle:
+            output.pixels, clipping = grading.apply()
+            told.append(clipping.told())
+        output.reason = "; ".join(told)
+        if output.pixels is work.pixels:
+            output.status, output.reason = "skipped", "everything is at 0" if not output.notes else "nothing to do"
+        return output
+
+    def _redrawn(
+        self, work: Work, settings: GradeSettings, output: StageOutput, told: list[str], tools: Tools
+    ) -> Generator[Request, Any, None]:
+        """The colour pass: the whole picture once, at a low strength, its colours left to the model."""
+        patches, why = _patches(work.base, work.size, settings, tools)
+        outcome = yield Request(
+            picture=work.pixels,
+            patches=tuple(patches),
+            sampling=sampling_of(Diffusion(denoising_strength=settings.colour_pass), work.base),
+            noise_field=NoiseField(work.base.seed, self.name),
+            together=True,
+        )
+        output.take(outcome)
+        if outcome.stopped:
+            told.append("stopped before the colour pass was complete; the picture is as it was before")
+        elif not outcome.accepted:
+            output.status = "failed"
+            told.append("; ".join(sorted({item.reason for item in outcome.refusals})))
+        else:
+            mends = mend(work.pixels, outcome, patches)
+            output.pixels = outcome.picture
+            told.append(f"colour pass, {told_of(outcome, patches, patches)}{why}{mends}")
 
     def estimate(self, work: Work, size: Size, settings: GradeSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`."""
-        return Estimate(size)
+        if settings.colour_pass <= 0:
+            return Estimate(size)
+        patches, _ = _patches(work.base, size, settings, tools)
+        sampling = sampling_of(Diffusion(denoising_strength=settings.colour_pass), work.base)
+        return estimated(size, patches, sampling, tools.host)
+
+
+def _patches(base: Base, size: Size, settings: GradeSettings, tools: Tools) -> tuple[list[Patch], str]:
+    words = settings.colour_words.strip()
+    prompt = ", ".join(text for text in (base.prompt, words) if text)
+    look = Look(settings.colour_pass, prompt, base.negative_prompt, base.seed)
+    return covering(size, look, tools.model().native_side, tools.host.capabilities)
+
+
+def _extras(work: Work, settings: GradeSettings, output: StageOutput, tools: Tools) -> Extras:
+    """What the settings name; what cannot be used is left out with a note."""
+    curves = Curves()
+    try:
+        curves = read_curves(settings.curves)
+    except CurveError as error:
+        output.notes.append(f"{error} The curves were left out.")
+    return Extras(curves, _lut(settings, output, tools), _wanted(work, settings, output, tools))
+
+
+def _lut(settings: GradeSettings, output: StageOutput, tools: Tools) -> Lut | None:
+    if not settings.lut.strip() or settings.lut_strength <= 0:
+        return None
+    try:
+        return Lut.of(read_cube(tools.assets.find(LUT, settings.lut)))
+    except (AssetError, CubeError) as error:
+        _left_out(output, str(error), "the LUT was left out")
+        return None
+
+
+def _wanted(work: Work, settings: GradeSettings, output: StageOutput, tools: Tools) -> Pixels | None:
+    if settings.colour_match <= 0:
+        return None
+    if not settings.match_reference.strip():
+        return work.draft
+    try:
+        path = tools.assets.find(REFERENCE, settings.match_reference)
+    except AssetError as error:
+        _left_out(output, str(error), "the colours were not matched")
+        return None
+    try:
+        return load_picture(path).pixels
+    except PictureError as error:
+        # Notes stand in the picture's infotext, which is no place for a path.
+        _left_out(output, str(error).replace(str(path), path.name), "the colours were not matched")
+        return None
+
+
+def _left_out(output: StageOutput, why: str, what: str) -> None:
+    output.notes.append(f"{why}{'' if why.endswith('.') else '.'} {what[0].upper()}{what[1:]}.")
+    output.degraded = True

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from lib_finisher.assets import Assets
 from lib_finisher.detect.detection import Detection
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.hosts.port import Array, Host, ModelFacts, Watch
@@ -63,11 +64,12 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Tools:
-    """What a stage may use: the engine, the detectors, and where it may be stopped."""
+    """What a stage may use: the engine, the detectors, where it may be stopped, and the files that settings name."""
 
     host: Host
     find: Finder
     watch: Watch
+    assets: Assets = Assets()
 
     def model(self, checkpoint: str = "") -> ModelFacts:
         """The checkpoint that will run."""
@@ -131,7 +133,7 @@ class Reads:
     """What a stage's result depends on beside the picture, the seed and its settings.
 
     `samples`: the engine, prompts and sampling of the base. `detectors`: each detector's name and how it looks.
-    `files`: a text for each file that the settings name, which changes when its contents do.
+    `assets`: the kind and the name of each file that the settings name.
     """
 
     samples: bool = False
@@ -140,7 +142,7 @@ class Reads:
     regions: bool = False
     draft: bool = False
     detectors: tuple[tuple[str, Search], ...] = ()
-    files: tuple[str, ...] = ()
+    assets: tuple[tuple[str, str], ...] = ()
 
 
 Redraws = Generator[Request, Outcome, StageOutput]

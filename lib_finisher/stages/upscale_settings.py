@@ -71,6 +71,7 @@ class UpscalePass(Diffusion):
     denoising_strength: float = control(
         0.3, label="Denoising strength", prominent=True,
         help="0.2–0.3 minimal, 0.3–0.45 sweet spot, 0.45–0.6 reinterprets, above regenerates.",
+        bands=((0.0, "no redraw"), (0.3, "minimal"), (0.45, "sweet spot"), (0.6, "reinterprets"), (1.0, "regenerates")),
         minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.25, embedded=0.15),
     )  # fmt: skip
     tile: int = control(

@@ -98,3 +98,13 @@ def test_the_table_of_every_stage_is_complete(settings: type) -> None:
             assert row.minimum <= row.default <= row.maximum, row.name
             for value in row.families.values():
                 assert row.minimum <= value <= row.maximum
+
+
+def test_bands_cover_the_range_of_their_control() -> None:
+    rows = [row for stage in STAGES for row in controls_of(stage.settings)]
+    rows += [inner for row in rows if row.item is not None for inner in controls_of(row.item)]
+    banded = [row for row in rows if row.bands]
+    assert any(row.name == "denoising_strength" for row in banded)
+    for row in banded:
+        limits = [most for most, _ in row.bands]
+        assert limits == sorted(set(limits)) and limits[-1] == row.maximum and all(words for _, words in row.bands)

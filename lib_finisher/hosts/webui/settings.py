@@ -28,6 +28,7 @@ class Preferences:
     save_base: bool = False
     save_stages: bool = False
     save_masks: bool = False
+    save_deep: bool = False
     folder: str = ""
     scripts: tuple[str, ...] = ()
     trusted_models: frozenset[str] = frozenset()
@@ -45,6 +46,7 @@ def read() -> Preferences:
         save_base=bool(_value("finisher_save_base", False)),
         save_stages=bool(_value("finisher_save_stages", False)),
         save_masks=bool(_value("finisher_save_masks", False)),
+        save_deep=bool(_value("finisher_save_deep", False)),
         folder=str(_value("finisher_folder", "")).strip(),
         scripts=tuple(name.strip().lower() for name in names if name.strip()),
         trusted_models=trusted_hashes(str(_value("finisher_trusted_models", "")))[0],
@@ -57,6 +59,8 @@ def _add() -> None:
         ("finisher_save_stages", False, "Save the picture after every stage", "", {}),
         ("finisher_save_masks", False, "Save mask previews",
          "the picture before detail or repair, with what is redrawn marked in red", {}),
+        ("finisher_save_deep", False, "Also save the finished picture as a 16-bit PNG",
+         "with all the shades that the grade made; for editing it further", {}),
         ("finisher_folder", "", "Folder for these pictures",
          "empty: beside the finished picture", {"restrict_api": True}),
         ("finisher_scripts", _SCRIPTS, "Scripts that stay active inside Finisher's own generations",
