@@ -1,0 +1,386 @@
+"""The command line's presets: list, show, resolve for a checkpoint, save, import, export, compare, bring back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from lib_finisher.console import tell, warn
+from lib_finisher.controls import SettingsError
+from lib_finisher.detect.catalogue import Listed
+from lib_finisher.hosts.port import Host
+from lib_finisher.imaging.files import PictureError, load_picture
+from lib_finisher.presets.errors import PresetError
+from lib_finisher.presets.fragment import MISSING, paths
+from lib_finisher.presets.library import Library
+from lib_finisher.presets.matching import Candidate, Checkpoint, Entry, read_checkpoint
+from lib_finisher.presets.missing import with_what_is_here
+from lib_finisher.presets.origins import CHOSEN, DEFAULT, LAYERS
+from lib_finisher.presets.preset import Preset, parse
+from lib_finisher.presets.resolve import Resolved, read_choice, resolve
+from lib_finisher.presets.share import (
+    KEEP,
+    RENAME,
+    REPLACE,
+    difference,
+    export,
+    from_infotext,
+    from_recipe,
+    import_presets,
+    preview,
+    read_bundle,
+)
+from lib_finisher.recipe import Recipe, recorded, write_recipe
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_EXAMPLES = """\
+examples:
+  python -m lib_finisher presets list
+  python -m lib_finisher presets resolve juggernautXL_v9.safetensors
+  python -m lib_finisher presets save "My portraits" mine.json --about "What I use for portraits"
+  python -m lib_finisher presets save "Like that one" finished.png
+  python -m lib_finisher presets save "For this one" mine.json --for juggernautXL_v9.safetensors --as checkpoint
+  python -m lib_finisher presets export Portrait "My portraits" > two.json
+  python -m lib_finisher presets import two.json --preview"""
+
+
+def add_command(commands: Any) -> None:
+    """The command "presets" among the others."""
+    about = "List, show, resolve, save, import, export and compare presets."
+    parser = commands.add_parser(
+        "presets", help=about[0].lower() + about[1:-1], description=about, epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    names = "{list,show,resolve,save,import,export,diff,delete,backups,restore}"
+    doing = parser.add_subparsers(title="commands", required=True, metavar=names)
+
+    _add(doing, "list", _list, "list all presets, yours and those that come with Finisher")
+    _add(doing, "show", _show, "print a preset's file").add_argument("name", metavar="NAME")
+
+    asked = _add(doing, "resolve", _resolve, "tell which presets a checkpoint gets, why, and what comes of them")
+    asked.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a model file; only its header is read")
+    asked.add_argument("--preset", action="append", default=[], metavar="NAME", help="also choose this one")
+    asked.add_argument("--sha256", default="", metavar="HEX", help="its sha256, if you know it; it is not reckoned")
+
+    saved = _add(doing, "save", _save, "save a recipe file, or what a finished picture was made with, as a preset")
+    saved.add_argument("name", metavar="NAME")
+    saved.add_argument("source", type=Path, metavar="FILE", help="a recipe or preset as JSON, or a picture")
+    saved.add_argument("--about", default="", metavar="TEXT", help="a sentence on when to use it")
+    saved.add_argument(
+        "--for", dest="checkpoint", type=Path, metavar="CHECKPOINT", help="use it by itself for this one"
+    )
+    saved.add_argument(
+        "--as", dest="layer", choices=LAYERS[1:-2], default="checkpoint", help="... or for all of its kind"
+    )
+    saved.add_argument("--replace", action="store_true", help="replace the preset of that name (a backup stays)")
+
+    brought = _add(doing, "import", _import, "import presets from a file")
+    brought.add_argument("source", type=Path, metavar="FILE")
+    brought.add_argument("--preview", action="store_true", help="only show what it would do")
+    how = brought.add_mutually_exclusive_group()
+    how.add_argument("--replace", dest="how", action="store_const", const=REPLACE, help="replace what has the name")
+    how.add_argument("--rename", dest="how", action="store_const", const=RENAME, help="import under a free name")
+    brought.set_defaults(how=KEEP)
+
+    given = _add(doing, "export", _export, "print presets as one file; without a name all of yours")
+    given.add_argument("names", nargs="*", metavar="NAME")
+
+    two = _add(doing, "diff", _diff, "show where two presets differ")
+    two.add_argument("first", metavar="NAME")
+    two.add_argument("second", metavar="NAME")
+
+    _add(doing, "delete", _delete, "delete a preset; restore brings it back").add_argument("name", metavar="NAME")
+    _add(doing, "backups", _backups, "list earlier and deleted versions").add_argument("name", nargs="?", default="")
+    _add(doing, "restore", _restore, "bring back an earlier version").add_argument("file", metavar="BACKUP")
+
+
+def data_folder() -> Path:
+    """Where the command line keeps presets."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "finisher" / "presets"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a command that has a recipe."""
+    told = 'use a preset, or "auto" for what the model gets by itself; may be repeated, the last lies on top'
+    parser.add_argument("--preset", action="append", default=[], metavar="NAME", help=told)
+    parser.add_argument("--presets", type=Path, default=None, metavar="DIR", help="folder of presets")
+
+
+def with_presets(options: argparse.Namespace, data: Mapping[str, Any], family: str) -> Mapping[str, Any]:
+    """Recipe data laid over the presets that the call names; the data itself where it names none."""
+    if not options.preset:
+        return data
+    found = _chosen(options, data, family)
+    for note in found.notes:
+        warn(f"finisher: {note}")
+    return recorded(found.recipe, family)
+
+
+def at_hand(options: argparse.Namespace, recipe: Recipe, host: Host, listed: Sequence[Listed]) -> Recipe:
+    """The recipe with models of presets that are not here replaced, each with a line; as it is without presets."""
+    if not options.preset:
+        return recipe
+    upscalers = [item.name for item in host.upscalers()]
+    here = {
+        "upscaler": upscalers,
+        "enlarger": upscalers,
+        "detector": [item.name for item in listed if item.present],
+        "sampler": host.capabilities.samplers,
+        "scheduler": host.capabilities.schedulers,
+        "restore": host.face_restorers(),
+    }
+    found = _chosen(options, {}, host.model().family)
+    recipe, notes = with_what_is_here(recipe, here, found.instead)
+    for note in notes:
+        warn(f"finisher: {note}")
+    return recipe
+
+
+def _chosen(options: argparse.Namespace, data: Mapping[str, Any], family: str) -> Resolved:
+    choice = read_choice(options.preset)
+    try:
+        return Library(options.presets or data_folder()).resolve(Checkpoint("", family=family), data, choice)
+    except PresetError as error:
+        raise SettingsError([str(error)]) from error
+
+
+def _add(
+    doing: Any, name: str, run: Callable[[argparse.Namespace, Library], int], about: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = doing.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+    parser.add_argument("--folder", type=Path, default=None, metavar="DIR", help="folder of presets")
+    parser.add_argument("--json", action="store_true", help="print for programs")
+    parser.set_defaults(command=lambda options: _told(options, run))
+    return parser
+
+
+def _told(options: argparse.Namespace, run: Callable[[argparse.Namespace, Library], int]) -> int:
+    library = Library(options.folder or data_folder())
+    try:
+        for problem in library.problems():
+            warn(f"finisher: {problem}")
+        return run(options, library)
+    except PresetError as error:
+        warn(f"finisher: {error}")
+        return 2
+
+
+def _list(options: argparse.Namespace, library: Library) -> int:
+    entries = library.entries()
+    if options.json:
+        _print({"presets": [_entry(item) for item in entries]})
+        return 0
+    rows = [("preset", "whose", "for", "hash", "when")]
+    rows += [
+        (item.preset.name, item.source, _rules(item.preset), item.preset.content, item.preset.about) for item in entries
+    ]
+    widths = [max(len(_safe(row[column])) for row in rows) for column in range(4)]
+    for row in rows:
+        cells = [_safe(cell).ljust(width) for cell, width in zip(row, widths)]
+        tell("  ".join([*cells, _safe(row[4])]).rstrip())
+    return 0
+
+
+def _show(options: argparse.Namespace, library: Library) -> int:
+    _print(library.get(options.name).preset.as_json())
+    return 0
+
+
+def _resolve(options: argparse.Namespace, library: Library) -> int:
+    checkpoint = read_checkpoint(options.checkpoint, sha256=options.sha256)
+    candidates = library.explain(checkpoint)
+    found = library.resolve(checkpoint, None, read_choice(options.preset))
+    if options.json:
+        _print(_resolved(checkpoint, candidates, found))
+        return 0
+    kind = ", ".join([checkpoint.family or "unknown family", *checkpoint.variants])
+    tell(f"{checkpoint.name}: {kind} ({checkpoint.reason})")
+    for item in candidates:
+        told = "used" if item.used else f"not used: {item.before!r} comes before it"
+        tell(f"  {item.entry.preset.name} ({item.entry.source}): {item.reason}; {told}")
+    if not candidates:
+        tell("  no preset is for this checkpoint")
+    values = paths(recorded(found.recipe, found.family))
+    tell(
+        "what differs from the defaults of its family:" if values else "nothing differs from the defaults of its family"
+    )
+    for path, value in values.items():
+        origin = found.origins.get(path)
+        tell(f"  {path} = {value}" + (f"  ({origin.preset or origin.layer})" if origin else ""))
+    for note in found.notes:
+        tell(f"  note: {note}")
+    return 0
+
+
+def _save(options: argparse.Namespace, library: Library) -> int:
+    preset = _preset_of(options.source, options.name)
+    if options.checkpoint is not None:
+        checkpoint = read_checkpoint(options.checkpoint)
+        shown = resolve(checkpoint, [Entry(preset)], None, read_choice([preset.name, "none"])).recipe
+        preset = library.draft(options.name, shown, checkpoint, options.layer)
+    if options.about:
+        preset = Preset(**{**vars(preset), "about": options.about})
+    known = {item.key: item for item in library.store.load().presets}.get(preset.key)
+    if known is not None and not options.replace:
+        raise PresetError(f"there is a preset {known.name!r} already. Say --replace, or take another name.")
+    stored = library.store.save(preset, known.revision if known is not None else "")
+    tell(f"saved: {_safe(stored.name)} ({stored.content})")
+    return 0
+
+
+def _import(options: argparse.Namespace, library: Library) -> int:
+    presets = read_bundle(_bytes(options.source), options.source.stem)
+    previews = preview(presets, library.store.load().presets)
+    if options.preview:
+        for item in previews:
+            tell(f"{_safe(item.preset.name)}: {item.state}")
+            for change in item.changes:
+                tell(f"  {_change(*change)}")
+            for note in item.notes:
+                tell(f"  note: {note}")
+        return 0
+    for preset, became in import_presets(presets, library.store, options.how):
+        tell(f"{_safe(preset.name)}: {became}")
+    return 0
+
+
+def _export(options: argparse.Namespace, library: Library) -> int:
+    presets = [library.get(name).preset for name in options.names] or list(library.store.load().presets)
+    if not presets:
+        raise PresetError("there is no preset of yours to export. Name one that comes with Finisher, or save one.")
+    tell(export(presets).rstrip("\n"))
+    return 0
+
+
+def _diff(options: argparse.Namespace, library: Library) -> int:
+    rows = difference(library.get(options.first).preset, library.get(options.second).preset)
+    if options.json:
+        _print([{"path": path, "first": _plain(one), "second": _plain(two)} for path, one, two in rows])
+        return 0
+    for row in rows:
+        tell(_change(*row))
+    if not rows:
+        tell("they say the same")
+    return 0
+
+
+def _delete(options: argparse.Namespace, library: Library) -> int:
+    backup = library.store.delete(options.name)
+    tell(f"deleted; to bring it back: presets restore {backup.file!r}")
+    return 0
+
+
+def _backups(options: argparse.Namespace, library: Library) -> int:
+    for item in library.store.backups(options.name):
+        tell(f"{item.file}  {_safe(item.name)}")
+    return 0
+
+
+def _restore(options: argparse.Namespace, library: Library) -> int:
+    tell(f"restored: {_safe(library.store.restore(options.file).name)}")
+    return 0
+
+
+def _preset_of(source: Path, name: str) -> Preset:
+    if source.suffix.lower() in _PICTURES:
+        return _preset_in_picture(source, name)
+    presets = read_bundle(_bytes(source), name)
+    if len(presets) != 1:
+        raise PresetError(f"{source.name} has {len(presets)} presets; use import for it.")
+    return Preset(**{**vars(presets[0]), "name": name})
+
+
+def _preset_in_picture(source: Path, name: str) -> Preset:
+    try:
+        infotext = load_picture(source).infotext
+    except PictureError as error:
+        raise PresetError(str(error)) from error
+    with Image.open(source) as image:
+        # What the command line itself writes into its results.
+        own = image.info.get("finisher")
+    return from_recipe(parse(own), name) if isinstance(own, str) else from_infotext(infotext, name)
+
+
+def _bytes(source: Path) -> bytes:
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise PresetError(f"{source}: it cannot be read ({error.strerror or error}).") from error
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    preset = entry.preset
+    return {
+        "name": preset.name,
+        "built_in": entry.built_in,
+        "about": preset.about,
+        "match": preset.match.as_json(),
+        "locked": preset.locked,
+        "hash": preset.content,
+        "revision": preset.revision,
+    }
+
+
+def _resolved(checkpoint: Checkpoint, candidates: tuple[Candidate, ...], found: Resolved) -> dict[str, Any]:
+    return {
+        "checkpoint": {
+            "name": checkpoint.name,
+            "family": checkpoint.family,
+            "variants": list(checkpoint.variants),
+            "reason": checkpoint.reason,
+        },
+        "candidates": [
+            {
+                "name": item.entry.preset.name,
+                "built_in": item.entry.built_in,
+                "level": item.level.name.lower(),
+                "reason": item.reason,
+                "used": item.used,
+                "before": item.before or None,
+            }
+            for item in candidates
+        ],
+        "presets": list(found.names),
+        "hash": found.content,
+        "recipe": write_recipe(found.recipe),
+        "origins": {
+            path: {"layer": origin.layer, "preset": origin.preset}
+            for path, origin in found.origins.items()
+            if origin.layer != DEFAULT
+        },
+        "notes": list(found.notes),
+    }
+
+
+def _rules(preset: Preset) -> str:
+    rules = preset.match.as_json().items()
+    told = [f"{rule} {', '.join(value)}" if isinstance(value, list) else rule for rule, value in rules]
+    return "; ".join(told) or CHOSEN
+
+
+def _change(path: str, first: Any, second: Any) -> str:
+    return f"{path}: {_value(first)} → {_value(second)}"
+
+
+def _value(value: Any) -> str:
+    return "(says nothing)" if value is MISSING else json.dumps(value, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    return None if value is MISSING else value
+
+
+def _safe(text: str) -> str:
+    """A name as typed, but without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def _print(data: Any) -> None:
+    tell(json.dumps(data, indent=2, ensure_ascii=True))

@@ -1,0 +1,165 @@
+"""Recipe data that names only what differs: checked control by control, laid over one another, compared."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from lib_finisher.controls import Control, SettingsError, controls_of, differences, read, write
+from lib_finisher.presets.preset import Fragment
+from lib_finisher.recipe import SECTIONS, Recipe, read_recipe
+
+MISSING = object()
+EVERY = "every"
+"""Beside a stage's controls: what holds in every one of its passes, {"detail": {"every": {"steps": 12}}}."""
+
+
+def usable(data: Fragment, where: str = "") -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+    """What this Finisher can use of recipe data, and a line for each thing that it cannot.
+
+    A control that it does not know, or a value that is not accepted, is left out alone; the rest counts.
+    """
+    notes: list[str] = []
+    clean: dict[str, dict[str, Any]] = {}
+    for section, controls in data.items():
+        settings = SECTIONS.get(section)
+        if settings is None:
+            notes += [f"{where}{section}: there is no such stage here; it is left out"] if section != "version" else []
+            continue
+        kept = _usable_controls(settings, controls, f"{where}{section}", notes)
+        if kept:
+            clean[section] = kept
+    return clean, tuple(notes)
+
+
+def laid_over(below: Fragment, above: Fragment) -> dict[str, dict[str, Any]]:
+    """Both, control by control, `above` winning.
+
+    A list of passes is one value: it takes the place of the other. What `below` says of every pass holds for those of
+    `above` too, as far as they do not say otherwise themselves.
+    """
+    merged = {section: dict(controls) for section, controls in below.items()}
+    for section, controls in above.items():
+        before = merged.get(section, {})
+        every = {**before.get(EVERY, {}), **controls.get(EVERY, {})}
+        merged[section] = {**before, **controls}
+        if every:
+            merged[section][EVERY] = every
+        passes = passes_of(section)
+        if passes is None or not every:
+            continue
+        if passes.name in controls:
+            merged[section][passes.name] = [{**every, **item} for item in controls[passes.name]]
+        elif passes.name in before:
+            merged[section][passes.name] = [{**item, **controls.get(EVERY, {})} for item in before[passes.name]]
+    return merged
+
+
+def expanded(data: Fragment) -> dict[str, dict[str, Any]]:
+    """Recipe data as `recipe.read_recipe` knows it: what is said of every pass stands in each of them."""
+    told: dict[str, dict[str, Any]] = {}
+    for section, controls in data.items():
+        told[section] = {name: value for name, value in controls.items() if name != EVERY}
+        passes = passes_of(section)
+        if passes is not None and EVERY in controls and passes.name not in controls:
+            told[section][passes.name] = [{**differences(item), **controls[EVERY]} for item in passes.default]
+    return told
+
+
+@functools.lru_cache(maxsize=64)
+def rows_of(settings: type) -> tuple[Control, ...]:
+    """The rows of a settings dataclass, kept: they are asked for at every control."""
+    return controls_of(settings)
+
+
+@functools.lru_cache(maxsize=64)
+def passes_of(section: str) -> Control | None:
+    """The control of a stage that holds its passes, if it has any."""
+    settings = SECTIONS.get(section)
+    rows = rows_of(settings) if settings is not None else ()
+    return next((row for row in rows if row.kind == "passes"), None)
+
+
+def changes(shown: Recipe, below: Fragment, family: str) -> dict[str, dict[str, Any]]:
+    """What to lay over `below` so that it becomes `shown` under that family: what differs, passes as a whole."""
+    inherited = read_recipe(expanded(below), family)
+    told: dict[str, dict[str, Any]] = {}
+    for section, settings in SECTIONS.items():
+        differing = {
+            row.name: _written(row, getattr(shown[section], row.name), family, below.get(section, {}).get(EVERY, {}))
+            for row in rows_of(settings)
+            if getattr(shown[section], row.name) != getattr(inherited[section], row.name)
+        }
+        if differing:
+            told[section] = differing
+    return told
+
+
+def paths(data: Fragment) -> dict[str, Any]:
+    """Each value by its path: "refine.steps", "detail.passes.1.confidence", and "detail.passes" for the number."""
+    told: dict[str, Any] = {}
+    for section, controls in data.items():
+        for name, value in controls.items():
+            if name == EVERY and isinstance(value, Mapping):
+                told |= {f"{section}.{EVERY}.{key}": inner for key, inner in value.items()}
+            elif isinstance(value, list):
+                told[f"{section}.{name}"] = f"{len(value)} passes" if len(value) != 1 else "1 pass"
+                for number, item in enumerate(value, 1):
+                    pairs = item.items() if isinstance(item, Mapping) else ()
+                    told |= {f"{section}.{name}.{number}.{key}": inner for key, inner in pairs}
+            else:
+                told[f"{section}.{name}"] = value
+    return told
+
+
+def all_paths(recipe: Recipe) -> dict[str, Any]:
+    """Every value of a whole recipe by its path."""
+    return paths({section: write(recipe[section]) for section in SECTIONS})
+
+
+def compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[tuple[str, Any, Any], ...]:
+    """(path, value of the first, value of the second) where they differ; MISSING where one says nothing."""
+    keys = dict.fromkeys([*first, *second])
+    rows = ((key, first.get(key, MISSING), second.get(key, MISSING)) for key in keys)
+    return tuple(row for row in rows if row[1] is MISSING or row[2] is MISSING or row[1] != row[2])
+
+
+def _usable_controls(settings: type, controls: Mapping[str, Any], where: str, notes: list[str]) -> dict[str, Any]:
+    rows = {row.name: row for row in rows_of(settings)}
+    passes = next((row for row in rows.values() if row.kind == "passes"), None)
+    kept: dict[str, Any] = {}
+    for name, value in controls.items():
+        row = rows.get(name)
+        if name == EVERY and passes is not None and passes.item is not None and isinstance(value, Mapping):
+            every = _usable_controls(passes.item, value, f"{where}.{EVERY}", notes)
+            if every:
+                kept[EVERY] = every
+            continue
+        if row is not None and row.kind == "passes" and row.item is not None and isinstance(value, (list, tuple)):
+            kept_passes = [
+                _usable_controls(row.item, item, f"{where}.{name}.{number}", notes)
+                for number, item in enumerate(value, 1)
+                if isinstance(item, Mapping)
+            ]
+            value = kept_passes if len(kept_passes) == len(value) else value
+        if _accepted(settings, name, value, where, notes):
+            kept[name] = value
+    return kept
+
+
+def _accepted(settings: type, name: str, value: Any, where: str, notes: list[str]) -> bool:
+    try:
+        read(settings, {name: value}, where=where)
+    except SettingsError as error:
+        # The list of all controls at the end of the message is for whoever types one.
+        notes.append(error.problems[0].partition(" Accepted here:")[0].removesuffix(".") + "; it is left out")
+        return False
+    return True
+
+
+def _written(row: Control, value: Any, family: str, every: Mapping[str, Any]) -> Any:
+    if row.kind != "passes":
+        return value
+    # What is said below of every pass must be answered, even with a default.
+    return [{**{name: getattr(item, name) for name in every}, **differences(item, family)} for item in value]

@@ -1,0 +1,155 @@
+"""Models that a recipe names and that are not here: what takes their place, and a note of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lib_finisher.controls import Control, controls_of
+from lib_finisher.detect.known import KNOWN, find_known
+from lib_finisher.recipe import SECTIONS, Recipe
+from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
+
+Here = Mapping[str, Sequence[str]]
+"""The names that a host has, by the control that takes one of them ("upscaler", "detector", "sampler", "checkpoint" …).
+
+A control that is not in it is not looked at, and an empty text always stands for what the base picture used.
+"""
+
+# One model under the names that two hosts give it.
+_SAME = (
+    ("R-ESRGAN 4x+", "RealESRGAN_x4plus"),
+    ("R-ESRGAN 4x+ Anime6B", "RealESRGAN_x4plus_anime_6B"),
+    ("R-ESRGAN 2x+", "RealESRGAN_x2plus"),
+    ("4x_foolhardy_Remacri", "4x-Remacri", "Remacri"),
+    ("4x-UltraSharp", "UltraSharp"),
+    ("4x-AnimeSharp", "AnimeSharp"),
+    ("SwinIR 4x", "SwinIR_4x"),
+)
+_ENDINGS = re.compile(r"\.(?:pth|pt|onnx|safetensors|ckpt|gguf|bin)$")
+_NO_MODEL = frozenset({"", AUTO_UPSCALER, LANCZOS})
+
+
+def with_what_is_here(
+    recipe: Recipe, here: Here, instead: Mapping[str, Sequence[str]] | None = None
+) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe with every model that is not here replaced, and a note for each.
+
+    Tried in turn: the same name written another way ("4x_UltraSharp.pth"), what `instead` lists for it, and what the
+    control can do without: for an upscaler "auto", for a detector another one for the same thing or no pass at all, for
+    anything else what the base picture used.
+    """
+    notes: list[str] = []
+    others = {plain_name(name): tuple(names) for name, names in (instead or {}).items()}
+    for section, settings in SECTIONS.items():
+        changed = _settings(recipe[section], controls_of(settings), here, others, section, notes)
+        recipe = recipe.changed(section, changed)
+    return recipe, tuple(dict.fromkeys(notes))
+
+
+def missing_names(recipe: Recipe, here: Here) -> tuple[str, ...]:
+    """The names in a recipe of what is not here under any writing, each with the control that asks for it."""
+    found: list[str] = []
+    for section, settings in SECTIONS.items():
+        for row in controls_of(settings):
+            value = getattr(recipe[section], row.name)
+            if row.kind == "passes" and row.item is not None:
+                asked = [(item, part) for part in value for item in controls_of(row.item) if item.name in here]
+                found += [told for item, part in asked for told in _absent(item, getattr(part, item.name), here)]
+            elif row.name in here:
+                found += _absent(row, value, here)
+    return tuple(dict.fromkeys(found))
+
+
+def same_here(name: str, there: Sequence[str]) -> str:
+    """That name as it is written here, or "" where there is nothing of it."""
+    if name in there:
+        return name
+    wanted = plain_name(name)
+    return next((item for item in there if plain_name(item) == wanted), "")
+
+
+def plain_name(name: str) -> str:
+    """What stays of a model's name however it is written: no ending, case, hyphens or folder."""
+    bare = _bare(name)
+    return _ALIASES.get(bare, bare)
+
+
+def _bare(name: str) -> str:
+    folded = _ENDINGS.sub("", name.replace("\\", "/").rpartition("/")[2].casefold())
+    return re.sub(r"[\W_]+", "", folded.replace("+", "plus"))
+
+
+_ALIASES = {_bare(name): _bare(names[0]) for names in _SAME for name in names}
+
+
+def _settings(
+    settings: Any,
+    rows: Sequence[Control],
+    here: Here,
+    others: Mapping[str, Sequence[str]],
+    where: str,
+    notes: list[str],
+) -> Any:
+    changed: dict[str, Any] = {}
+    for row in rows:
+        value = getattr(settings, row.name)
+        if row.kind == "passes" and row.item is not None:
+            inner = controls_of(row.item)
+            changed[row.name] = tuple(
+                _settings(item, inner, here, others, f"{where} {number}", notes) for number, item in enumerate(value, 1)
+            )
+        elif row.name in here and row.kind == "text" and value not in _NO_MODEL:
+            changed |= _replaced(row, value, here[row.name], others, where, notes)
+    return replace(settings, **changed)
+
+
+def _replaced(
+    row: Control, value: str, there: Sequence[str], others: Mapping[str, Sequence[str]], where: str, notes: list[str]
+) -> dict[str, Any]:
+    if row.name == "detector":
+        return _detectors(value, there, others, where, notes)
+    found = same_here(value, there)
+    if found:
+        return {row.name: found}
+    for other in others.get(plain_name(value), ()):
+        found = other if other in _NO_MODEL else same_here(other, there)
+        if found:
+            notes.append(f"{where}: {row.label.lower()} {value!r} is not here, so {found!r} is used")
+            return {row.name: found}
+    plain = AUTO_UPSCALER if row.name == "upscaler" else row.default
+    does = "what suits the picture of what is here" if plain == AUTO_UPSCALER else "what the base picture used"
+    notes.append(f"{where}: {row.label.lower()} {value!r} is not here, so {does} is used")
+    return {row.name: plain}
+
+
+def _detectors(
+    value: str, there: Sequence[str], others: Mapping[str, Sequence[str]], where: str, notes: list[str]
+) -> dict[str, Any]:
+    wanted = [name.strip() for name in value.split(",") if name.strip()]
+    found = [same_here(name, there) for name in wanted]
+    for at, name in enumerate(wanted):
+        if not found[at]:
+            choices = [*others.get(plain_name(name), ()), *_for_the_same(name)]
+            found[at] = next((told for other in choices if (told := same_here(other, there))), "")
+            does = f"{found[at]!r} is used" if found[at] else "it is left out"
+            notes.append(f"{where}: detector {name!r} is not here, so {does}")
+    kept = list(dict.fromkeys(name for name in found if name))
+    if not kept:
+        # A pass without any detector has nothing to redraw; its settings stay for when the detector is here.
+        return {"active": False} if wanted else {}
+    return {"detector": ", ".join(kept)}
+
+
+def _for_the_same(name: str) -> list[str]:
+    known = find_known(name) or find_known(f"{_ENDINGS.sub('', name)}.pt")
+    return [] if known is None else [item.name for item in KNOWN if item.target == known.target]
+
+
+def _absent(row: Control, value: Any, here: Here) -> list[str]:
+    if row.kind != "text" or value in _NO_MODEL:
+        return []
+    names = [name.strip() for name in value.split(",")] if row.name == "detector" else [value]
+    return [f"{row.label.lower()} {name!r}" for name in names if name and not same_here(name, here[row.name])]
