@@ -35,7 +35,8 @@ class Control:
     default there. For "passes", `item` is the dataclass of one pass and `maximum` the most there may be. A prominent
     control stands in the stage's row on the page; the others are a click away, under the heading `group` where they
     have one. `tabs` are the tabs it means something in, all of them where it names none. `bands` tells what a number
-    means in a few words: (up to and with this value, the words), rising to the maximum.
+    means in a few words: (up to and with this value, the words), rising to the maximum. `empty` says what an empty text
+    stands for.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Control:
     item: type | None = None
     tabs: tuple[str, ...] = ()
     bands: tuple[tuple[float, str], ...] = ()
+    empty: str = ""
 
     def default_for(self, family: str) -> Any:
         """The default under a model family, the general one where the family has none of its own."""
@@ -90,6 +92,7 @@ def control(
     families: Mapping[str, Any] | None = None,
     tabs: Sequence[str] = (),
     bands: Sequence[tuple[float, str]] = (),
+    empty: str = "",
 ) -> Any:
     """A dataclass field that is also a row of the table; the kind follows from the default and the choices."""
     kind = _kind_of(default, choices)
@@ -112,6 +115,7 @@ def control(
         families=MappingProxyType(dict(families or {})),
         tabs=tuple(tabs),
         bands=tuple(bands),
+        empty=empty,
     )
     return field(default=default, metadata={_KEY: row})
 

@@ -2,11 +2,12 @@
 
 from modules import scripts
 
-from lib_finisher.hosts.webui import blend, hooks, page, routes, settings
+from lib_finisher.hosts.webui import blend, hooks, page, presets, routes, settings, xyz
 
 blend.register()
 settings.register()
 routes.register()
+xyz.register(presets.names)
 
 
 class FinisherScript(scripts.Script):
@@ -44,4 +45,4 @@ class FinisherScript(scripts.Script):
 
     def postprocess(self, p, processed, *args):
         """See `hooks.postprocess`."""
-        hooks.postprocess(p)
+        hooks.postprocess(p, processed)

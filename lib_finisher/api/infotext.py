@@ -15,7 +15,7 @@ from lib_finisher.stages.stage import Base
 
 KEY, KEY_VERSION, KEY_SIZE = "Finisher", "Finisher version", "Finisher size"
 KEY_STAGES, KEY_NOTES, KEY_ERROR = "Finisher stages", "Finisher notes", "Finisher error"
-KEY_PROMPTS = "Finisher prompts"
+KEY_PROMPTS, KEY_PRESET = "Finisher prompts", "Finisher preset"
 _LONGEST_NOTES = 600
 DONE = ("ran", "reused")
 # As the web UIs read it: the last line holds pairs, if there are at least three.
@@ -44,6 +44,11 @@ def finished_infotext(own: str, base: Base, before: Size, told: Mapping[str, str
 def recipe_pairs(recipe: Recipe, family: str) -> dict[str, str]:
     """The recipe as the infotext tells it; pasting it brings the recipe back."""
     return {KEY: json.dumps(recorded(recipe, family)), KEY_VERSION: __version__}
+
+
+def preset_pairs(names: Sequence[str], content: str) -> dict[str, str]:
+    """The presets that took part, the weakest first, and the digits of what they say together."""
+    return {KEY_PRESET: f"{' + '.join(names)} ({content})"} if names else {}
 
 
 def notes_of(done: Finished) -> list[str]:

@@ -14,8 +14,9 @@ from PIL import Image
 
 from lib_finisher.api.infotext import finished_infotext, outcome_pairs, recipe_pairs
 from lib_finisher.api.pictures import png
+from lib_finisher.api.presets import CHOICE
 from lib_finisher.api.problems import Problem, RequestError, shown, unknown_keys
-from lib_finisher.api.requests import RANDOM_SEED, FinishRequest, Limits, Offer, json_object, read_plan
+from lib_finisher.api.requests import RANDOM_SEED, FinishRequest, Limits, Offer, Reading, json_object, read_plan
 from lib_finisher.finished import Finished
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
@@ -30,7 +31,7 @@ from lib_finisher.store.recent import Recent
 from lib_finisher.store.results import digest
 
 _KEYS = ("id", "key", "picture", "infotext", "recipe", "pass", "base", "typed", "styles")
-_SECTIONS = ("version", BASE, Detail.name)
+_SECTIONS = ("version", CHOICE, BASE, Detail.name)
 _NAMED = ("sampler", "scheduler")
 _MASK_SIDE = 256
 _RED = (255, 38, 26)
@@ -79,7 +80,7 @@ def identity_of(text: str) -> str:
         return ""
 
 
-def read_regions(text: str, family: str, offer: Offer, limits: Limits, kept: Recent[str]) -> RegionsRequest:
+def read_regions(text: str, read_as: Reading, offer: Offer, limits: Limits, kept: Recent[str]) -> RegionsRequest:
     """A request to look at regions or to redraw them. The picture's text is kept for the requests that follow.
 
     Raises RequestError, and ForgottenError where only a key was sent and nothing is kept under it.
@@ -107,7 +108,7 @@ def read_regions(text: str, family: str, offer: Offer, limits: Limits, kept: Rec
         # The other stages do not run, so nothing in them can be wrong here.
         recipe = {name: value for name, value in recipe.items() if name in _SECTIONS}
     plan = {"image": picture, "recipe": recipe, "base": fields}
-    asked = read_plan(plan, family, offer, limits)
+    asked = read_plan(plan, read_as, offer, limits)
     most = len(asked.recipe[Detail.name].passes)
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= most:
         raise RequestError([Problem("pass", f"{shown(number)} is not accepted; it must be from 1 to {most}.")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,10 +15,13 @@ from lib_finisher.controls import Control, SettingsError, control, controls_of, 
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import size_of
-from lib_finisher.recipe import SECTIONS, Recipe, read_recipe
+from lib_finisher.recipe import SECTIONS, Recipe
 from lib_finisher.stages.detail import DetailPass
 from lib_finisher.stages.diffusion import MOST_STEPS
 from lib_finisher.stages.stage import Base
+
+Reading = Callable[[Any], Recipe]
+"""Makes a recipe of a request's data, with presets or without. Raises SettingsError."""
 
 RANDOM_SEED = -1
 _MOST_SEED = (1 << 32) - 1
@@ -124,7 +127,7 @@ def json_object(body: bytes) -> Mapping[str, Any]:
     return data
 
 
-def read_finish(data: Mapping[str, Any], family: str, offer: Offer, limits: Limits) -> FinishRequest:
+def read_finish(data: Mapping[str, Any], read_as: Reading, offer: Offer, limits: Limits) -> FinishRequest:
     """A request to finish pictures. Raises RequestError."""
     problems = unknown_keys(data, ("images", "mask", "recipe", "base", "report"))
     report = data.get("report", True)
@@ -138,13 +141,13 @@ def read_finish(data: Mapping[str, Any], family: str, offer: Offer, limits: Limi
         problems.append(Problem("images", f"{given} not accepted; it must be {accepted}."))
     else:
         values = [(value, f"images.{number}") for number, value in enumerate(images, 1)]
-    return replace(_read(data, values, family, offer, limits, problems), report=bool(report))
+    return replace(_read(data, values, read_as, offer, limits, problems), report=bool(report))
 
 
-def read_plan(data: Mapping[str, Any], family: str, offer: Offer, limits: Limits) -> FinishRequest:
+def read_plan(data: Mapping[str, Any], read_as: Reading, offer: Offer, limits: Limits) -> FinishRequest:
     """A request for a plan: as for finishing, with one picture. Raises RequestError."""
     problems = unknown_keys(data, ("image", "mask", "recipe", "base"))
-    return _read(data, [(data.get("image"), "image")], family, offer, limits, problems)
+    return _read(data, [(data.get("image"), "image")], read_as, offer, limits, problems)
 
 
 def read_detect(data: Mapping[str, Any], offer: Offer, limits: Limits) -> DetectRequest:
@@ -175,7 +178,7 @@ def check_finished(megapixels: float, limits: Limits) -> None:
 def _read(
     data: Mapping[str, Any],
     values: Sequence[tuple[Any, str]],
-    family: str,
+    read_as: Reading,
     offer: Offer,
     limits: Limits,
     problems: list[Problem],
@@ -183,7 +186,7 @@ def _read(
     recipe_data = data.get("recipe", {})
     recipe: Recipe | None = None
     try:
-        recipe = read_recipe(recipe_data, family)
+        recipe = read_as(recipe_data)
         problems += _not_here(recipe, offer)
     except SettingsError as error:
         problems += from_settings(error, "recipe")

@@ -36,7 +36,7 @@ class BaseSettings:
         help="Also finishes each picture without this stage and shows it too; what both share is done once.",
     )  # fmt: skip
     refiner_checkpoint: str = control(
-        "", label="Refiner", group=REFINER,
+        "", empty="as the host is set", label="Refiner", group=REFINER,
         help="An SDXL refiner that draws the last steps of an SDXL picture; empty: as the host is set.",
     )  # fmt: skip
     refiner_switch_at: float = control(

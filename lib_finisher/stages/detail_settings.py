@@ -32,7 +32,7 @@ class DetailPass(Diffusion):
         help="What to look for; several, separated by commas, are merged.",
     )  # fmt: skip
     classes: str = control(
-        "", label="Detector classes", group=_DETECTION,
+        "", empty="all", label="Detector classes", group=_DETECTION,
         help="For YOLO-World: what to look for, in words, separated by commas.",
     )  # fmt: skip
     confidence: float = control(
@@ -82,10 +82,12 @@ class DetailPass(Diffusion):
         minimum=0.0, maximum=1.0, step=0.001,
     )  # fmt: skip
     only: str = control(
-        "", label="Only", group=_CHOICE,
+        "", empty="all", label="Only", group=_CHOICE,
         help="Labels, classes (#0) or numbers, separated by commas; numbers count what the labels leave.",
     )  # fmt: skip
-    exclude: str = control("", label="Exclude", group=_CHOICE, help="Labels, classes (#0) or numbers to leave alone.")
+    exclude: str = control(
+        "", empty="none", label="Exclude", group=_CHOICE, help="Labels, classes (#0) or numbers to leave alone."
+    )
     reseed: str = control(
         "", label="Other seeds", group=_CHOICE,
         help="Finding number = how much is added to its seed, as in 2=1, 3=4.",
@@ -99,10 +101,12 @@ class DetailPass(Diffusion):
         minimum=0, maximum=MOST_PASSES, step=1,
     )  # fmt: skip
     prompt: str = control(
-        "", label="Prompt", group=PROMPTS,
+        "", empty="as the base", label="Prompt", group=PROMPTS,
         help="Empty or [PROMPT]: the base's. [SEP]: next finding. [SKIP]: none. [FOR hand] or [FOR 2]: only these.",
     )  # fmt: skip
-    negative_prompt: str = control("", label="Negative prompt", group=PROMPTS, help="As the prompt, for each finding.")
+    negative_prompt: str = control(
+        "", empty="as the base", label="Negative prompt", group=PROMPTS, help="As the prompt, for each finding."
+    )
     mask_shape: str = control(
         OUTLINE, label="Mask shape", group=_MASK,
         help="outline follows segmentation or face landmarks where there are any.", choices=(OUTLINE, ELLIPSE, BOX),
@@ -164,7 +168,11 @@ class DetailPass(Diffusion):
         help="Small findings get up to half as much again, large ones down to half.",
     )  # fmt: skip
     restore: str = control(
-        "", label="Face restoration", group=_CARE, help="The host's model for it, used on each crop; empty is off."
+        "",
+        empty="off",
+        label="Face restoration",
+        group=_CARE,
+        help="The host's model for it, used on each crop; empty is off.",
     )
     restore_blend: float = control(
         0.5, label="Restoration blend", group=_CARE, help="How much of the restored face is used.",

@@ -14,6 +14,7 @@ from lib_finisher.stages.stage import Base, Estimate, calls_for
 
 MOST_STEPS = 150
 SAMPLING, PROMPTS = "Sampling", "Prompt"
+_AS_THE_BASE = "as the base"
 PROMPT = "[PROMPT]"
 
 EXTRA_NETWORK = re.compile(r"<\w+:[^>]+>")
@@ -55,15 +56,18 @@ class Diffusion:
         0.0, group=SAMPLING, label="CFG scale", help="How closely the prompt is followed; 0 uses the base's.",
         minimum=0.0, maximum=30.0, step=0.5,
     )  # fmt: skip
-    sampler: str = control("", group=SAMPLING, label="Sampler", help="Empty uses the base's.")
-    scheduler: str = control("", group=SAMPLING, label="Scheduler", help="Empty uses the base's.")
+    sampler: str = control("", empty=_AS_THE_BASE, group=SAMPLING, label="Sampler", help="Empty uses the base's.")
+    scheduler: str = control("", empty=_AS_THE_BASE, group=SAMPLING, label="Scheduler", help="Empty uses the base's.")
     checkpoint: str = control(
-        "", group=SAMPLING, label="Checkpoint",
+        "", empty=_AS_THE_BASE, group=SAMPLING, label="Checkpoint",
         help="Another checkpoint; the host's own batches swap to it for every picture. Empty uses the base's.",
     )  # fmt: skip
-    vae: str = control("", group=SAMPLING, label="VAE", help="Another VAE for this; empty uses the base's.")
+    vae: str = control(
+        "", empty=_AS_THE_BASE, group=SAMPLING, label="VAE", help="Another VAE for this; empty uses the base's."
+    )
     text_encoders: str = control(
         "",
+        empty=_AS_THE_BASE,
         group=SAMPLING,
         label="Text encoders",
         help="Forge's text encoder modules, separated by commas; empty uses the base's.",
@@ -89,9 +93,15 @@ class Diffusion:
         1.0, label="Noise multiplier", help="Strength of the noise that sampling begins with.",
         minimum=0.5, maximum=1.5, step=0.01, group=SAMPLING,
     )  # fmt: skip
-    prompt: str = control("", group=PROMPTS, label="Prompt", help="Empty uses the base's; [PROMPT] stands for it.")
+    prompt: str = control(
+        "", empty=_AS_THE_BASE, group=PROMPTS, label="Prompt", help="Empty uses the base's; [PROMPT] stands for it."
+    )
     negative_prompt: str = control(
-        "", group=PROMPTS, label="Negative prompt", help="Empty uses the base's; [PROMPT] stands for it."
+        "",
+        empty=_AS_THE_BASE,
+        group=PROMPTS,
+        label="Negative prompt",
+        help="Empty uses the base's; [PROMPT] stands for it.",
     )
     carry: bool = control(
         True,

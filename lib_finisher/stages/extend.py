@@ -39,14 +39,18 @@ class ExtendSettings(Diffusion):
         minimum=0.0, maximum=1.0, step=0.01, families={EMBEDDED: 0.35},
     )  # fmt: skip
     prompt: str = control(
-        "", label="Prompt", group=PROMPTS, help="What the border shows. Empty: the base's; [PROMPT] stands for it."
+        "",
+        empty="as the base",
+        label="Prompt",
+        group=PROMPTS,
+        help="What the border shows. Empty: the base's; [PROMPT] stands for it.",
     )
     left: int = _side("Left")
     top: int = _side("Top")
     right: int = _side("Right")
     bottom: int = _side("Bottom")
     aspect: str = control(
-        "", label="Aspect", prominent=True, xyz=False,
+        "", empty="as it is", label="Aspect", prominent=True, xyz=False,
         help="As in 16:9, 4:5 or 1.85: grows to it after the pixels above, never crops. Empty is off.",
     )  # fmt: skip
     anchor: str = control(

@@ -23,10 +23,12 @@ class RepairSettings(Diffusion):
         minimum=0.0, maximum=1.0, step=0.01,
     )  # fmt: skip
     prompt: str = control(
-        "", label="Prompt", group=PROMPTS,
+        "", empty="as the base", label="Prompt", group=PROMPTS,
         help="Empty or [PROMPT]: the base's. [SEP]: next region, left to right. [SKIP]: none. [FOR 2]: only it.",
     )  # fmt: skip
-    negative_prompt: str = control("", label="Negative prompt", group=PROMPTS, help="As the prompt, for each region.")
+    negative_prompt: str = control(
+        "", empty="as the base", label="Negative prompt", group=PROMPTS, help="As the prompt, for each region."
+    )
     mask_blur: int = control(
         8, label="Mask blur", prominent=True, group=_MASK,
         help="How softly a region's edge is blended, in pixels; 4 to 16 is usual.",
@@ -45,11 +47,11 @@ class RepairSettings(Diffusion):
         minimum=0.0, maximum=2.0, step=0.05,
     )  # fmt: skip
     detector: str = control(
-        "", label="Detector", group=_DETECTION,
+        "", empty="none", label="Detector", group=_DETECTION,
         help="Also repairs what it finds, beside what is marked; several with commas between. Empty is off.",
     )  # fmt: skip
     classes: str = control(
-        "", label="Detector classes", group=_DETECTION,
+        "", empty="all", label="Detector classes", group=_DETECTION,
         help="For YOLO-World: what to look for, in words, separated by commas.",
     )  # fmt: skip
     confidence: float = control(

@@ -95,7 +95,7 @@ class TextureSettings:
         help="Finding persons beside faces, separated by commas; segmentation is best. Empty: faces only.",
     )  # fmt: skip
     upscaler: str = control(
-        "", label="1x model", group=_MODEL,
+        "", empty="none", label="1x model", group=_MODEL,
         help="Adds the detail of a model such as SkinDiffDetail; auto takes a 1x one, empty is off.",
     )  # fmt: skip
     model_blend: float = control(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import zlib
@@ -27,6 +28,7 @@ from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Base, Tools, Work
 from tests.conftest import PORTRAIT
 
+READ = functools.partial(read_recipe, family="embedded")
 OFFER = requests.Offer(
     {
         "sampler": ("Euler", "Euler a"),
@@ -69,7 +71,7 @@ def image(face: Image.Image) -> str:
 
 
 def read(data: dict[str, Any], limits: requests.Limits = LIMITS) -> requests.FinishRequest:
-    return requests.read_finish(data, "embedded", OFFER, limits)
+    return requests.read_finish(data, READ, OFFER, limits)
 
 
 def refused(data: Any, reader: Any = read) -> dict[str, str]:
@@ -281,7 +283,7 @@ def test_the_infotext_keeps_the_bases_and_replaces_an_earlier_finishing(image: s
 
 
 def test_the_plan_names_every_stage_and_its_cost(image: str) -> None:
-    asked = requests.read_plan({"image": image, "recipe": GENTLE}, "embedded", OFFER, LIMITS)
+    asked = requests.read_plan({"image": image, "recipe": GENTLE}, READ, OFFER, LIMITS)
     work = Work(asked.pictures[0].pixels, asked.base_of({}))
     plan = make_plan(work, asked.recipe, Tools(EmbeddedHost(), Detectors().detect, Meter(Control())))
     answer = json.loads(json.dumps(answers.plan_json(plan, work.size)))
@@ -290,7 +292,7 @@ def test_the_plan_names_every_stage_and_its_cost(image: str) -> None:
     assert [item["stage"] for item in answer["steps"] if item["runs"]] == ["refine", "grade"]
     assert answer["total"]["host_calls"] == answer["steps"][0]["host_calls"] == 1
     assert answer["total"]["megapixel_steps"] == answer["steps"][0]["megapixel_steps"] > 0
-    wrong = refused({"images": []}, lambda data: requests.read_plan(data, "", OFFER, LIMITS))
+    wrong = refused({"images": []}, lambda data: requests.read_plan(data, read_recipe, OFFER, LIMITS))
     assert set(wrong) == {"images", "image"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import threading
@@ -33,6 +34,7 @@ from lib_finisher.review.regions import Region, look, only_pass
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.recent import Recent, RecentPatches
 
+READ = functools.partial(read_recipe, family="embedded")
 BASE = Base(seed=5, steps=8)
 SIDE = 512
 OFFER = Offer({"sampler": ("Euler", "Euler a"), "detector": ("face_yunet",)})
@@ -271,7 +273,7 @@ def request(picture: np.ndarray, infotext: str = "", **more: Any) -> str:
 
 
 def read(text: str, kept: Recent[str] | None = None) -> regions.RegionsRequest:
-    return regions.read_regions(text, "embedded", OFFER, Limits(), Recent(1 << 26) if kept is None else kept)
+    return regions.read_regions(text, READ, OFFER, Limits(), Recent(1 << 26) if kept is None else kept)
 
 
 SMALL = np.full((32, 48, 3), 100 / 255, dtype=np.float32)
@@ -342,11 +344,11 @@ def test_a_picture_without_a_seed_gets_always_the_same() -> None:
 def test_what_is_wrong_in_another_stage_does_not_matter_here() -> None:
     offer = Offer({"detector": ("face_yunet",), "upscaler": ("auto",)})
     wanted = {"upscale": {"passes": [{"upscaler": "gone"}]}, "detail": {"passes": [{"most": 2}]}}
-    asked = regions.read_regions(request(SMALL, recipe=wanted), "embedded", offer, Limits(), Recent(1 << 26))
+    asked = regions.read_regions(request(SMALL, recipe=wanted), READ, offer, Limits(), Recent(1 << 26))
     assert asked.recipe["detail"].passes[0].most == 2
     with pytest.raises(RequestError, match="gone"):
         wrong = {"detail": {"passes": [{"detector": "gone"}]}}
-        regions.read_regions(request(SMALL, recipe=wrong), "embedded", offer, Limits(), Recent(1 << 26))
+        regions.read_regions(request(SMALL, recipe=wrong), READ, offer, Limits(), Recent(1 << 26))
 
 
 def test_a_sampler_in_another_language_is_no_reason_to_refuse() -> None:

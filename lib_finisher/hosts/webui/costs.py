@@ -14,12 +14,12 @@ from lib_finisher.controls import SettingsError
 from lib_finisher.detect.detection import Detection
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Meter
-from lib_finisher.hosts.webui import models, speed
+from lib_finisher.hosts.webui import speed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import outer
+from lib_finisher.hosts.webui.presets import reading
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.plan.plan import make_plan
-from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.stage import Base, Tools, Work
 
 _SIDES = range(8, 16385)
@@ -40,7 +40,7 @@ def planned(data: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise RequestError(problems)
     try:
-        recipe = read_recipe(data.get("recipe", {}), models.facts().family)
+        recipe = reading()(data.get("recipe", {}))
     except SettingsError as error:
         raise RequestError([Problem("recipe", text) for text in error.problems]) from error
     width, height = data["size"]

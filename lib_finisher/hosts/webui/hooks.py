@@ -18,15 +18,15 @@ from lib_finisher.controls import SettingsError, read
 from lib_finisher.events import Meter
 from lib_finisher.finished import Finished
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import finish_only, given, others, probe, settings, speed, telling
+from lib_finisher.hosts.webui import finish_only, given, others, presets, probe, refiner, settings, speed, telling
 from lib_finisher.hosts.webui.arguments import read_arguments
+from lib_finisher.hosts.webui.assets import assets
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import detectors
 from lib_finisher.hosts.webui.host import WebuiHost
-from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
-from lib_finisher.recipe import Recipe, read_recipe
+from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
@@ -48,7 +48,8 @@ class _Run:
     """Finishing the pictures of one processing object.
 
     `budget` is what was learned of the device's memory; `ahead` holds the pictures of this batch finished together;
-    `others_let_go` says that other extensions have let go of the model in this iteration.
+    `others_let_go` says that other extensions have let go of the model in this iteration. `beside` are the pictures
+    without the stage that is compared, with their infotexts, which join the others at the end.
     """
 
     host: WebuiHost
@@ -58,11 +59,13 @@ class _Run:
     budget: AreaBudget
     ahead: dict[int, tuple[Bytes, Finished]] = field(default_factory=dict)
     others_let_go: bool = False
+    beside: list[tuple[Image.Image, str]] = field(default_factory=list)
 
 
 def before_process(p: Any, values: Sequence[Any]) -> None:
     """Forget the last use of this object, the batch tab takes the same one for every file; leave the sampling out
     where that is asked for."""
+    refiner.end(p)
     finish_only.end(p)
     setattr(p, _RUN, None)
     if _is_inner(p):
@@ -73,10 +76,11 @@ def before_process(p: Any, values: Sequence[Any]) -> None:
     except SettingsError:
         # `process` says it.
         return
-    if asked.enabled and finish_only.applies(p):
-        base = _base_settings(asked.recipe)
-        if base.finish_only:
+    if asked.enabled:
+        base = _base_settings(p, asked.recipe)
+        if base.finish_only and finish_only.applies(p):
             finish_only.begin(p, base)
+        refiner.begin(p, base)
 
 
 def process(p: Any, values: Sequence[Any]) -> None:
@@ -89,15 +93,17 @@ def process(p: Any, values: Sequence[Any]) -> None:
             return
         wanted = settings.read()
         host = WebuiHost(p, wanted.scripts)
-        recipe = read_recipe(asked.recipe, host.model().family)
+        found = presets.effective(p, asked.recipe)
     except SettingsError as error:
         telling.failed(p, " ".join(error.problems))
         return
     except HostError as error:
         telling.failed(p, str(error))
         return
-    setattr(p, _RUN, _Run(host, HostControl(), recipe, wanted, AreaBudget(host.capabilities)))
-    telling.recipe(p, recipe, host.model().family)
+    for note in (*found.notes, *refiner.prepare(p)):
+        p.comment(f"Finisher: {note}")
+    setattr(p, _RUN, _Run(host, HostControl(), found.recipe, wanted, AreaBudget(host.capabilities)))
+    telling.recipe(p, found, host.model().family)
 
 
 def batch_list(p: Any, pp: Any) -> None:
@@ -147,27 +153,37 @@ def after_composite(p: Any, pp: Any) -> None:
             others.take_hold(p)
 
 
-def postprocess(p: Any) -> None:
+def postprocess(p: Any, processed: Any) -> None:
     """The end of a run: the object is as the host made it, and the user's checkpoint is loaded again."""
     if _is_inner(p):
         return
+    refiner.end(p)
     finish_only.end(p)
     run: _Run | None = getattr(p, _RUN, None)
     if run is not None:
         setattr(p, _RUN, None)
+        for image, text in run.beside:
+            # A mask that the host shows has no infotext of its own.
+            processed.infotexts += [processed.info] * (len(processed.images) - len(processed.infotexts))
+            processed.images.append(image)
+            processed.infotexts.append(text)
         run.host.close()
 
 
 def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
     size = done.pixels.shape[1], done.pixels.shape[0]
-    notes = [note for note in (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe)) if note]
+    told = (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe), *refiner.notes(p))
+    notes = [note for note in told if note]
     telling.finished(p, done, notes)
     base = pp.image
     if any(item.status in DONE for item in done.reports):
-        finished = Image.fromarray(to_uint8(done.pixels))
+        finished = Image.fromarray(done.in_8_bits())
         finished.info.update(base.info)
         pp.image = finished
     telling.save_pictures(p, base, done, run.wanted)
+    telling.save_deep(p, done, run.wanted)
+    if done.without is not None:
+        run.beside.append(telling.without(p, done, run.wanted))
 
 
 def _idle_note(p: Any, recipe: Recipe) -> str:
@@ -231,6 +247,7 @@ def _pipeline(run: _Run, recipe: Recipe) -> Pipeline:
         identify=detectors().identity,
         free_detectors=detectors().free,
         rates=speed.rates(),
+        assets=assets(),
     )
 
 
@@ -251,9 +268,15 @@ def _as_the_host_rounds(sample: Any) -> Bytes:
     return (255.0 * np.moveaxis(sample.cpu().numpy(), 0, 2)).astype(np.uint8)
 
 
-def _base_settings(recipe: Mapping[str, Any]) -> BaseSettings:
+def _base_settings(p: Any, recipe: Mapping[str, Any]) -> BaseSettings:
     """How the picture is taken. Where something else is wrong, "finish only" still means that nothing is sampled."""
     data = recipe.get(BASE)
+    try:
+        settings: BaseSettings = presets.effective_before(p, recipe)[BASE]
+        return settings
+    except (SettingsError, HostError):
+        # `process` says it.
+        pass
     try:
         return read(BaseSettings, data if data is not None else {}, where=BASE)
     except SettingsError:

@@ -16,20 +16,23 @@ from PIL import Image
 
 from lib_finisher.api import regions, requests
 from lib_finisher.api.pictures import Upload
+from lib_finisher.api.presets import answer
 from lib_finisher.api.problems import RequestError
 from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.fetching import FetchError
 from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import models, routes, speed
+from lib_finisher.hosts.webui import routes, speed
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.costs import planned
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, on_the_hosts_thread, outer, styled, told_fields
+from lib_finisher.hosts.webui.presets import reading, surroundings
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
+from lib_finisher.presets.errors import PresetError
 from lib_finisher.review.regions import look, only_pass
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.recent import Recent, RecentPatches
@@ -64,7 +67,7 @@ def service(tab: str) -> Service:
         return _answered(text, functools.partial(_saved, tab))
 
     drawing = call_queue.wrap_gradio_gpu_call(drawn, extra_outputs=[""])
-    return Service(_look, drawing, saved, _stop, _catalogue, _plan)
+    return Service(_look, drawing, saved, _stop, _catalogue, _plan, _presets)
 
 
 def _catalogue(text: str) -> str:
@@ -82,6 +85,16 @@ def _plan(text: str) -> str:
     return _answered(
         text, lambda asked: {"id": regions.identity_of(asked), **planned(requests.json_object(asked.encode()))}
     )
+
+
+def _presets(text: str) -> str:
+    """What is asked about presets."""
+
+    def told(asked: str) -> dict[str, Any]:
+        data = requests.json_object(asked.encode())
+        return {"id": regions.identity_of(asked), **answer(data, surroundings(data.get("checkpoint", "")))}
+
+    return _answered(text, told)
 
 
 def _look(text: str) -> str:
@@ -114,7 +127,7 @@ def _answered(text: str, act: Callable[[str], dict[str, Any]]) -> str:
         return regions.as_text(regions.forgotten_json(identity))
     except RequestError as error:
         problems = [f"{item.field}: {item.text}" for item in error.problems]
-    except (HostError, DetectorError, FetchError, OSError) as error:
+    except (HostError, DetectorError, FetchError, PresetError, OSError) as error:
         problems = [str(error)]
     # Whatever it is, the page is told, and the log has the traceback.
     except Exception as error:
@@ -178,7 +191,7 @@ def _saved(tab: str, text: str) -> dict[str, Any]:
 
 
 def _asked(text: str) -> regions.RegionsRequest:
-    return regions.read_regions(text, models.facts().family, routes.offer(), routes.LIMITS, _kept().pictures)
+    return regions.read_regions(text, reading(), routes.offer(), routes.LIMITS, _kept().pictures)
 
 
 def _base(asked: regions.RegionsRequest) -> Base:

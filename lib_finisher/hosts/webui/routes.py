@@ -18,6 +18,7 @@ from modules import call_queue, paths_internal, script_callbacks, sd_models, sha
 from starlette.exceptions import HTTPException
 
 from lib_finisher.api import answers, requests
+from lib_finisher.api.presets import answer
 from lib_finisher.api.problems import Problem, RequestError, told
 from lib_finisher.detect.detection import Detection, DetectorError
 from lib_finisher.detect.fetching import FetchError
@@ -25,15 +26,18 @@ from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Event, Meter, Progress
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import models, speed
+from lib_finisher.hosts.webui.assets import assets
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import Choosable, detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, outer, told_fields
+from lib_finisher.hosts.webui.presets import reading, surroundings
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
-from lib_finisher.recipe import Recipe, read_recipe
+from lib_finisher.presets.errors import PresetError
+from lib_finisher.recipe import Recipe
 from lib_finisher.stages.stage import Estimate, Tools, Work
 from lib_finisher.store.results import ResultStore
 
@@ -74,6 +78,8 @@ def add_to(demo: Any, app: Any) -> None:
         ("/detectors", "GET", known_detectors),
         ("/detectors/fetch", "POST", fetch_detector),
         ("/finish", "POST", finish),
+        ("/presets", "GET", known_presets),
+        ("/presets", "POST", presets),
         ("/progress", "GET", progress),
     ):
         router.add_api_route(path, handler, methods=[method], response_model=None)
@@ -113,6 +119,18 @@ async def finish(request: Request) -> JSONResponse:
     """Finish pictures, with the prompts and seeds of their own infotexts unless the request has others."""
     body = await request.body()
     return await _answered(lambda: _finish(requests.json_object(body)))
+
+
+async def known_presets(request: Request) -> JSONResponse:
+    """Every preset, and which of them a checkpoint gets and why (`?checkpoint=`; the chosen one without)."""
+    checkpoint = request.query_params.get("checkpoint", "")
+    return await _answered(lambda: _presets({"action": "show", "checkpoint": checkpoint}))
+
+
+async def presets(request: Request) -> JSONResponse:
+    """Show, save, rename, lock, delete, compare, export or import presets: {"action": ..., ...}."""
+    body = await request.body()
+    return await _answered(lambda: _presets(requests.json_object(body)))
 
 
 async def progress() -> JSONResponse:
@@ -158,12 +176,20 @@ def _gate(allowed: str) -> Callable[[Request], Awaitable[None]]:
 
 
 def _plan(data: Mapping[str, Any]) -> dict[str, Any]:
-    asked = requests.read_plan(data, models.facts().family, offer(), LIMITS)
+    asked = requests.read_plan(data, reading(), offer(), LIMITS)
     work = _works(asked)[0]
     with closing(outer()) as plain:
         host = WebuiHost(plain)
         found = make_plan(work, asked.recipe, Tools(host, find_beside, Meter(Control())))
         return answers.plan_json(found, work.size, speed.seconds(host, found))
+
+
+def _presets(data: Mapping[str, Any]) -> dict[str, Any]:
+    checkpoint = data.get("checkpoint", "")
+    try:
+        return answer(data, surroundings(checkpoint if isinstance(checkpoint, str) else ""))
+    except PresetError as error:
+        raise RequestError([Problem("preset", str(error))]) from error
 
 
 def _detect(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +201,7 @@ def _detect(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _finish(data: Mapping[str, Any]) -> dict[str, Any]:
     # Whatever is wrong with the request is said at once, not after other generations.
-    asked = requests.read_finish(data, models.facts().family, offer(), LIMITS)
+    asked = requests.read_finish(data, reading(), offer(), LIMITS)
     works = _works(asked)
     with call_queue.queue_lock:
         shared.state.begin(job="finisher")
@@ -193,7 +219,7 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
         host = WebuiHost(plain)
         # A generation that ran until now may have had another checkpoint for a while.
         family = host.model().family
-        recipe = read_recipe(asked.recipe_data, family)
+        recipe = reading()(asked.recipe_data)
         control = HostControl()
         tools = Tools(host, detectors().detect, Meter(control))
         plans = [_planned(work, recipe, tools) for work in works]
@@ -202,7 +228,7 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
         store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
         pipeline = Pipeline(
             host, detectors().detect, recipe, store, _listen, control,
-            identify=detectors().identity, free_detectors=detectors().free, rates=speed.rates(),
+            identify=detectors().identity, free_detectors=detectors().free, rates=speed.rates(), assets=assets(),
         )  # fmt: skip
         try:
             with Job(sum(item.host_calls for item in plans)), torch.no_grad():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from modules import images, shared
@@ -15,23 +16,26 @@ from lib_finisher.api.infotext import (
     KEY,
     KEY_ERROR,
     KEY_NOTES,
+    KEY_PRESET,
     KEY_PROMPTS,
     KEY_SIZE,
     KEY_STAGES,
     KEY_VERSION,
     notes_of,
     outcome_pairs,
+    preset_pairs,
     recipe_pairs,
 )
 from lib_finisher.finished import Finished
+from lib_finisher.hosts.webui.presets import Effective
 from lib_finisher.hosts.webui.settings import Preferences
 from lib_finisher.imaging.arrays import Pixels, to_uint8
-from lib_finisher.recipe import Recipe
+from lib_finisher.imaging.files import save_png
 
 logger = logging.getLogger(__name__)
 
 _PICTURE_KEYS = (KEY_SIZE, KEY_STAGES, KEY_PROMPTS, KEY_NOTES, KEY_ERROR)
-_KEYS = (KEY, KEY_VERSION, *_PICTURE_KEYS)
+_KEYS = (KEY, KEY_VERSION, KEY_PRESET, *_PICTURE_KEYS)
 
 
 def forget(p: Any) -> None:
@@ -46,9 +50,10 @@ def forget_picture(p: Any) -> None:
         p.extra_generation_params.pop(key, None)
 
 
-def recipe(p: Any, used: Recipe, family: str) -> None:
-    """Record the recipe, so that pasting the infotext brings it back."""
-    p.extra_generation_params.update(recipe_pairs(used, family))
+def recipe(p: Any, used: Effective, family: str) -> None:
+    """Record the recipe, so that pasting the infotext brings it back, and the presets that it came from."""
+    p.extra_generation_params.update(recipe_pairs(used.recipe, family))
+    p.extra_generation_params.update(preset_pairs(used.names, used.content))
 
 
 def finished(p: Any, done: Finished, more: Sequence[str] = ()) -> None:
@@ -79,11 +84,60 @@ def save_pictures(p: Any, base: Image.Image, done: Finished, wanted: Preferences
         pictures |= {f"{name}-mask": _image(pixels) for name, pixels in done.previews.items()}
     if not pictures:
         return
-    index = p.batch_index
     with _without_ours(p):
-        text = create_infotext(
-            p, p.prompts, p.seeds, p.subseeds, index=index, all_negative_prompts=p.negative_prompts
+        text = _infotext(p)
+    _save(p, pictures, text, wanted)
+
+
+def save_deep(p: Any, done: Finished, wanted: Preferences) -> None:
+    """Save the finished picture with 16 bits beside the other one, where that is wanted."""
+    if not wanted.save_deep or not p.save_samples():
+        return
+    index, text, folder = p.batch_index, _infotext(p), wanted.folder or p.outpath_samples
+    try:
+        # The host finds a name and a folder; it cannot write 16 bits itself.
+        name, _ = images.save_image(
+            Image.fromarray(done.in_8_bits()), folder, "", p.seeds[index], p.prompts[index], "png", info=text, p=p,
+            suffix="-finisher-16bit",
         )  # fmt: skip
+        save_png(_last_of(Path(name)), done.pixels, texts={"parameters": text}, depth=16)
+    except OSError as error:
+        p.comment(f"Finisher: the 16-bit picture could not be saved in {folder} ({error.strerror or error})")
+        logger.warning("Finisher: the 16-bit picture could not be saved in %s: %s", folder, error)
+
+
+def _last_of(file: Path) -> Path:
+    """The file that the host wrote: where one of that name was there, it may have added a number."""
+    number, last = 1, file
+    while (numbered := file.with_name(f"{file.stem}-{number}{file.suffix}")).exists():
+        number, last = number + 1, numbered
+    return last
+
+
+def without(p: Any, done: Finished, wanted: Preferences) -> tuple[Image.Image, str]:
+    """The picture without the stage that is compared, and its infotext; saved beside the finished one."""
+    assert done.without is not None
+    picture = Image.fromarray(done.without.in_8_bits())
+    before = p.extra_generation_params
+    with _without_ours(p):
+        p.extra_generation_params |= {key: before[key] for key in (KEY, KEY_VERSION, KEY_PRESET) if key in before}
+        p.extra_generation_params |= outcome_pairs(done.without, notes_of(done.without))
+        text = _infotext(p)
+    if p.save_samples():
+        _save(p, {f"without-{done.compared}": picture}, text, wanted)
+    picture.info["parameters"] = text
+    return picture, text
+
+
+def _infotext(p: Any) -> str:
+    text: str = create_infotext(
+        p, p.prompts, p.seeds, p.subseeds, index=p.batch_index, all_negative_prompts=p.negative_prompts
+    )
+    return text
+
+
+def _save(p: Any, pictures: Mapping[str, Image.Image], text: str, wanted: Preferences) -> None:
+    index = p.batch_index
     folder = wanted.folder or p.outpath_samples
     for name, picture in pictures.items():
         try:

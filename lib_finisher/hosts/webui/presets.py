@@ -1,0 +1,105 @@
+"""The host's presets: where they lie, what is known of the checkpoint that runs, and the recipe it gets."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules import paths_internal
+
+from lib_finisher.api.infotext import KEY
+from lib_finisher.api.presets import CHOICE, Surroundings, resolved_for
+from lib_finisher.api.requests import Reading
+from lib_finisher.hosts.port import HostError
+from lib_finisher.hosts.webui import assets, models, probe, xyz
+from lib_finisher.hosts.webui.detectors import detectors
+from lib_finisher.presets.library import Library
+from lib_finisher.presets.matching import Checkpoint, read_checkpoint
+from lib_finisher.presets.preset import NONE
+from lib_finisher.recipe import Recipe, assign, read_recipe, write_recipe
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The recipe that runs, the presets that take part and the digits of what they say, and what is to be told."""
+
+    recipe: Recipe
+    names: tuple[str, ...] = ()
+    content: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@functools.cache
+def library() -> Library:
+    """The presets in the host's data folder, which outlives the extension's."""
+    return Library(Path(paths_internal.data_path) / "finisher" / "presets")
+
+
+def names() -> list[str]:
+    """The presets that there are, the user's first."""
+    return [entry.preset.name for entry in library().entries()]
+
+
+def surroundings(checkpoint: str = "") -> Surroundings:
+    """The presets, the named checkpoint or the one that the user chose, and what this host has. Raises HostError."""
+    here = {**models.choices(detectors().names()), **assets.choices()}
+    return Surroundings(library(), _facts(checkpoint), here)
+
+
+def reading(checkpoint: str = "") -> Reading:
+    """Reads recipes with the presets of the named checkpoint, or of the one that the user chose."""
+
+    def read(data: Any) -> Recipe:
+        # What is no object at all is refused in the words for recipes.
+        return (
+            resolved_for(data, surroundings(checkpoint))[0].recipe if isinstance(data, Mapping) else read_recipe(data)
+        )
+
+    return read
+
+
+def effective(p: Any, data: Mapping[str, Any], checkpoint: str = "") -> Effective:
+    """The recipe of one generation: presets, what the user says, and over both what a plot's cell varies.
+
+    Raises SettingsError and HostError.
+    """
+    chosen, varied = xyz.varied(p)
+    around = surroundings(checkpoint)
+    resolved, notes = resolved_for({**data, CHOICE: chosen} if chosen else data, around)
+    recipe = resolved.recipe
+    if varied:
+        recipe = read_recipe(assign(write_recipe(recipe), varied), around.checkpoint.family)
+    return Effective(recipe, resolved.names, resolved.content, notes)
+
+
+def effective_before(p: Any, data: Mapping[str, Any]) -> Recipe:
+    """The same before the host has applied the generation's own settings, of which one may name a checkpoint."""
+    name = str(p.override_settings.get("sd_model_checkpoint") or "")
+    try:
+        return effective(p, data, name).recipe
+    except HostError:
+        # The host is less strict with names; which one it takes is known when it has.
+        return effective(p, data).recipe
+
+
+def pasted(parameters: Mapping[str, Any]) -> str | None:
+    """A picture's recipe for the page: it is whole, so no preset is laid under it."""
+    text = parameters.get(KEY)
+    if text is None:
+        return None
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return str(text)
+    return json.dumps({CHOICE: NONE, **data}) if isinstance(data, dict) else str(text)
+
+
+def _facts(name: str) -> Checkpoint:
+    """What is known of a checkpoint: its header, its file's name, and its hash if the host has it."""
+    info: Any = probe.checkpoint_info(name)
+    # Nothing is hashed here: a file of seven gigabytes would stop the page.
+    return read_checkpoint(info.filename, info.name, info.sha256 or "", models.facts(name).family)
