@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -138,6 +139,11 @@ def passes(item: type, default: Sequence[Any], *, label: str, help: str, most: i
 
 def controls_of(settings: type) -> tuple[Control, ...]:
     """The rows of a settings dataclass, in the order of its fields."""
+    return _rows_of(settings)
+
+
+@functools.lru_cache(maxsize=256)
+def _rows_of(settings: Any) -> tuple[Control, ...]:
     return tuple(
         dataclasses.replace(item.metadata[_KEY], name=item.name)
         for item in dataclasses.fields(settings)

@@ -68,16 +68,10 @@ def expanded(data: Fragment) -> dict[str, dict[str, Any]]:
 
 
 @functools.lru_cache(maxsize=64)
-def rows_of(settings: type) -> tuple[Control, ...]:
-    """The rows of a settings dataclass, kept: they are asked for at every control."""
-    return controls_of(settings)
-
-
-@functools.lru_cache(maxsize=64)
 def passes_of(section: str) -> Control | None:
     """The control of a stage that holds its passes, if it has any."""
     settings = SECTIONS.get(section)
-    rows = rows_of(settings) if settings is not None else ()
+    rows = controls_of(settings) if settings is not None else ()
     return next((row for row in rows if row.kind == "passes"), None)
 
 
@@ -88,7 +82,7 @@ def changes(shown: Recipe, below: Fragment, family: str) -> dict[str, dict[str, 
     for section, settings in SECTIONS.items():
         differing = {
             row.name: _written(row, getattr(shown[section], row.name), family, below.get(section, {}).get(EVERY, {}))
-            for row in rows_of(settings)
+            for row in controls_of(settings)
             if getattr(shown[section], row.name) != getattr(inherited[section], row.name)
         }
         if differing:
@@ -126,7 +120,7 @@ def compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[tuple
 
 
 def _usable_controls(settings: type, controls: Mapping[str, Any], where: str, notes: list[str]) -> dict[str, Any]:
-    rows = {row.name: row for row in rows_of(settings)}
+    rows = {row.name: row for row in controls_of(settings)}
     passes = next((row for row in rows.values() if row.kind == "passes"), None)
     kept: dict[str, Any] = {}
     for name, value in controls.items():

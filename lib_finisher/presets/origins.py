@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lib_finisher.controls import Control
-from lib_finisher.presets.fragment import EVERY, passes_of, rows_of
+from lib_finisher.controls import Control, controls_of
+from lib_finisher.presets.fragment import EVERY, passes_of
 from lib_finisher.presets.preset import Fragment
 from lib_finisher.recipe import SECTIONS, Recipe, default_recipe
 
@@ -33,7 +33,7 @@ def origins_of(recipe: Recipe, family: str, sources: Sequence[tuple[Origin, Frag
     """
     told: dict[str, Origin] = {}
     for section, settings in SECTIONS.items():
-        for row in rows_of(settings):
+        for row in controls_of(settings):
             told[f"{section}.{row.name}"] = _by_family(row, family)
         passes = passes_of(section)
         if passes is not None:
@@ -56,7 +56,7 @@ def origins_of(recipe: Recipe, family: str, sources: Sequence[tuple[Origin, Frag
 def _passes(
     path: str, row: Control, controls: Mapping[str, Any], origin: Origin, every: Mapping[str, Origin], family: str
 ) -> dict[str, Origin]:
-    rows = rows_of(row.item) if row.item is not None else ()
+    rows = controls_of(row.item) if row.item is not None else ()
     most = range(1, int(row.maximum or 1) + 1)
     if row.name not in controls:
         return {f"{path}.{number}.{name}": origin for number in most for name in controls.get(EVERY, {})}
@@ -73,7 +73,7 @@ def _default_passes(section: str, row: Control, family: str) -> dict[str, Origin
     told = {}
     built_in = getattr(default_recipe()[section], row.name)
     for number, item in enumerate(built_in, 1):
-        for inner in rows_of(row.item) if row.item is not None else ():
+        for inner in controls_of(row.item) if row.item is not None else ():
             # What a built-in pass says of its own does not follow the family.
             own = getattr(item, inner.name) != inner.default
             told[f"{section}.{row.name}.{number}.{inner.name}"] = Origin(DEFAULT) if own else _by_family(inner, family)
