@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib_finisher.imaging.files import EXTENSIONS
-
-logger = logging.getLogger(__name__)
+from lib_finisher.named_files import named_files
 
 LUT, REFERENCE = "LUT", "reference picture"
 _SUFFIXES = {LUT: frozenset({".cube"}), REFERENCE: EXTENSIONS}
@@ -60,30 +57,4 @@ class Assets:
         return self.luts if kind == LUT else self.references
 
     def _files(self, kind: str) -> dict[str, Path]:
-        found: dict[str, Path] = {}
-        for folder in self._folders(kind):
-            for path in sorted(_below(folder), key=lambda item: (len(item.parts), str(item).casefold(), str(item))):
-                if path.suffix.lower() in _SUFFIXES[kind]:
-                    found.setdefault(path.name.casefold(), path)
-        return {path.name: path for _, path in sorted(found.items())}
-
-
-def _below(folder: Path) -> list[Path]:
-    """The files in a folder and in what lies below it; hidden ones, and links that lead nowhere, are left out."""
-    paths: list[Path] = []
-    seen: set[str] = set()
-    for where, folders, names in os.walk(folder, followlinks=True, onerror=_unreadable):
-        # A link to a folder above would otherwise be followed for ever.
-        real = os.path.realpath(where)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [path for name in names if not name.startswith(".") and (path := Path(where, name)).is_file()]
-    return paths
-
-
-def _unreadable(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        logger.warning("The files of %s are left out: %s.", error.filename, error.strerror or error)
+        return named_files(self._folders(kind), _SUFFIXES[kind])

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from lib_finisher.detect import known
 from lib_finisher.detect.detection import Detection, Detector, DetectorError
-from lib_finisher.detect.folders import model_files
-from lib_finisher.detect.known import KNOWN, Known, find_known, stem
+from lib_finisher.detect.known import KNOWN, MODEL_SUFFIXES, Known, find_known, stem
 from lib_finisher.detect.remembering import Remembering
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.detect.yunet import YuNet
 from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.named_files import named_files
 
 Makers = Mapping[str, Callable[[], Detector]]
 
@@ -133,7 +133,11 @@ class Detectors:
         """The makers and the files that there are now. What was made of a file that is gone is forgotten."""
         makers = {**BUILT_IN, **_mediapipe_makers()} if self._makers is None else self._makers
         taken = {name.casefold() for name in makers}
-        files = {name: path for name, path in model_files(self.folders).items() if name.casefold() not in taken}
+        files = {
+            name: path
+            for name, path in named_files(self.folders, MODEL_SUFFIXES).items()
+            if name.casefold() not in taken
+        }
         with self._making:
             for asked, made in list(self._made.items()):
                 if made.path is not None and files.get(made.name) != made.path:

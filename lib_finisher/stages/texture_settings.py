@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
-from lib_finisher.stages.diffusion import Diffusion, strengths
+from lib_finisher.stages.diffusion import strengths
 from lib_finisher.stages.texture_where import EVERYWHERE, PLACES
+from lib_finisher.stages.tiled import TILES, Tiled
 
 AS_STAGE = "as the stage"
 _MOST_PASSES = 2
-_MOST_TILES_ACROSS = 64
 
-_TILES, _MODEL, _WHERE = "Tiles", "Model", "Where"
+_MODEL, _WHERE = "Model", "Where"
 
 
 @dataclass(frozen=True)
-class TextureRedraw(Diffusion):
+class TextureRedraw(Tiled):
     """One gentle redraw of the picture at its size, whole or in tiles."""
 
     active: bool = control(
@@ -31,26 +31,8 @@ class TextureRedraw(Diffusion):
         AS_STAGE, label="Redrawn region", help="Tiles that touch none of it are not sampled.",
         choices=(AS_STAGE, *PLACES),
     )  # fmt: skip
-    tile: int = control(
-        0, label="Tile size", group=_TILES,
-        help="About how long a tile's sides are, in pixels; 0 is the model's native size.",
-        minimum=0, maximum=2048, step=64,
-    )  # fmt: skip
-    overlap: int = control(
-        0, label="Tile overlap", group=_TILES,
-        help="Least pixels that neighbouring tiles share; 0 grows with the denoising strength.",
-        minimum=0, maximum=512, step=8,
-    )  # fmt: skip
-    columns: int = control(
-        0, label="Tile columns", group=_TILES, help="Tiles side by side; 0 follows from the tile size.",
-        minimum=0, maximum=_MOST_TILES_ACROSS, step=1,
-    )  # fmt: skip
-    rows: int = control(
-        0, label="Tile rows", group=_TILES, help="Tiles one below the other; 0 follows from the tile size.",
-        minimum=0, maximum=_MOST_TILES_ACROSS, step=1,
-    )  # fmt: skip
     skip_flat: bool = control(
-        True, label="Leave flat tiles", group=_TILES,
+        True, label="Leave flat tiles", group=TILES,
         help="Tiles without detail, sky or a backdrop, stay; not where the region is limited.",
     )  # fmt: skip
     colour_lock: float = control(
@@ -62,11 +44,6 @@ class TextureRedraw(Diffusion):
     def redraws(self) -> bool:
         """Whether anything is sampled."""
         return self.active and self.denoising_strength > 0
-
-    @property
-    def tiles_by_hand(self) -> bool:
-        """Whether the tiles are asked for by size or by number."""
-        return bool(self.tile or self.columns or self.rows)
 
     def where(self, stage: str) -> str:
         """Where it redraws, under the stage's own choice."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
-from lib_finisher.stages.diffusion import PROMPTS, Diffusion, strengths
+from lib_finisher.stages.diffusion import PROMPTS, strengths
+from lib_finisher.stages.tiled import TILES, Tiled
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER
 
 AUTO, HIRES, TILED, MODEL_ONLY = "auto", "hires", "tiled", "upscaler only"
@@ -14,13 +15,12 @@ FIT, CROP, PAD = "fit", "crop", "pad"
 MOST_SIDE = 16384
 MOST_FACTOR = 16.0
 _MOST_PASSES = 4
-_MOST_TILES_ACROSS = 64
 
-_SIZE, _TILES = "Size", "Tiles"
+_SIZE = "Size"
 
 
 @dataclass(frozen=True)
-class UpscalePass(Diffusion):
+class UpscalePass(Tiled):
     """One enlargement."""
 
     factor: float = control(
@@ -74,24 +74,6 @@ class UpscalePass(Diffusion):
         bands=((0.0, "no redraw"), (0.3, "minimal"), (0.45, "sweet spot"), (0.6, "reinterprets"), (1.0, "regenerates")),
         minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.25, embedded=0.15),
     )  # fmt: skip
-    tile: int = control(
-        0, label="Tile size", group=_TILES,
-        help="About how long a tile's sides are, in pixels; 0 is the model's native size.",
-        minimum=0, maximum=2048, step=64,
-    )  # fmt: skip
-    overlap: int = control(
-        0, label="Tile overlap", group=_TILES,
-        help="Least pixels that neighbouring tiles share; 0 grows with the denoising strength.",
-        minimum=0, maximum=512, step=8,
-    )  # fmt: skip
-    columns: int = control(
-        0, label="Tile columns", group=_TILES, help="Tiles side by side; 0 follows from the tile size.",
-        minimum=0, maximum=_MOST_TILES_ACROSS, step=1,
-    )  # fmt: skip
-    rows: int = control(
-        0, label="Tile rows", group=_TILES, help="Tiles one below the other; 0 follows from the tile size.",
-        minimum=0, maximum=_MOST_TILES_ACROSS, step=1,
-    )  # fmt: skip
     colour_lock: float = control(
         1.0, label="Colour lock", help="How firmly each tile keeps the colours of the enlarged picture.",
         minimum=0.0, maximum=1.0, step=0.05,
@@ -105,7 +87,7 @@ class UpscalePass(Diffusion):
         help="For tiles in which detail found nothing: sky instead of a second head. Empty: as the others.",
     )  # fmt: skip
     skip_flat: bool = control(
-        True, label="Leave flat tiles", group=_TILES,
+        True, label="Leave flat tiles", group=TILES,
         help="Tiles without detail, sky or a backdrop, keep what the upscaler made of them.",
     )  # fmt: skip
 
@@ -113,11 +95,6 @@ class UpscalePass(Diffusion):
     def redraws(self) -> bool:
         """Whether anything is sampled after the enlargement."""
         return self.method != MODEL_ONLY and self.denoising_strength > 0
-
-    @property
-    def tiles_by_hand(self) -> bool:
-        """Whether the tiles are asked for by size or by number."""
-        return bool(self.tile or self.columns or self.rows)
 
 
 @dataclass(frozen=True)

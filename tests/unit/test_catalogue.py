@@ -14,10 +14,10 @@ import pytest
 
 from lib_finisher.detect.catalogue import BUILT_IN, Detectors, trusted_hashes
 from lib_finisher.detect.detection import Detection, DetectorError
-from lib_finisher.detect.folders import model_files
-from lib_finisher.detect.known import KNOWN, find_known
+from lib_finisher.detect.known import KNOWN, MODEL_SUFFIXES, find_known
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.detect.yunet import MODEL, YuNet
+from lib_finisher.named_files import named_files
 
 NAME = YuNet.name
 
@@ -63,13 +63,13 @@ def test_the_first_folder_wins_whatever_the_case(tmp_path: Path) -> None:
     first, second = tmp_path / "1", tmp_path / "2"
     put(first, "deep/face.pt", "Hand.pt")
     put(second, "face.pt", "hand.PT", "only.pt")
-    assert model_files([first, second]) == {
+    assert named_files([first, second], MODEL_SUFFIXES) == {
         "face.pt": first / "deep" / "face.pt",
         "Hand.pt": first / "Hand.pt",
         "only.pt": second / "only.pt",
     }
     put(first, "face.pt")
-    assert model_files([first])["face.pt"] == first / "face.pt", "what lies less deep"
+    assert named_files([first], MODEL_SUFFIXES)["face.pt"] == first / "face.pt", "what lies less deep"
 
 
 def test_what_is_no_file_is_left_out(tmp_path: Path) -> None:
