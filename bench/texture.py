@@ -2,13 +2,15 @@
 
 Skin: shares of places that a person sees as skin, as hair and as neither, on photographs and on the same in other
 light and with darker skin. Detail: the energy of what is finer than about four pixels, inside the skin, in 8-bit levels
-squared; what changed outside; and the largest drift of the low frequencies, in levels.
+squared; what changed outside; and the largest drift of the low frequencies, in levels. Smoothing: what an upscaler that
+enlarges takes from unsmoothed skin, all of it and its calmer half.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -30,14 +32,16 @@ from lib_finisher.imaging.colour import from_lab, low_frequencies, luminance, to
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.skin import Face, skin_of_faces
+from lib_finisher.imaging.texture import calm_detail_lost
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Tools, Work
+from lib_finisher.stages.texture_model import grained
 from lib_finisher.stages.texture_where import SEARCH, place_of
 
 ASTRONAUT, HOPPER = "astronaut", "grace_hopper"
-SHARP = "1x-Sharp"
+SHARP, LARGER = "1x-Sharp", "RealESR_Gx4"
 _DETECTORS = Detectors()
 _LARGE = Size(7680, 4320)
 
@@ -149,7 +153,12 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    result: dict[str, dict[str, Any]] = {"skin": {**_skin()}, "detail": {**_detail()}, "seconds": {**_seconds()}}
+    result: dict[str, dict[str, Any]] = {
+        "skin": {**_skin()},
+        "detail": {**_detail()},
+        "smoothing": {**_smoothing()},
+        "seconds": {**_seconds()},
+    }
     print(json.dumps(result) if parser.parse_args().json else _told(result))
     return 0
 
@@ -204,6 +213,25 @@ def _detail() -> dict[str, dict[str, float]]:
     return {name: {key: round(value, 2) for key, value in item.items()} for name, item in result.items()}
 
 
+def _smoothing() -> dict[str, dict[str, float]]:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finisher" / "upscalers"
+    host = EmbeddedHost(folder)
+    tools = Tools(host, _DETECTORS.detect, Meter(Control()))
+    result = {}
+    for name in (ASTRONAUT, HOPPER) if any(item.name == LARGER for item in host.upscalers()) else ():
+        there = photograph(name)
+        assert there is not None
+        skin = skin_in(there[0])
+        inside = skin > 0.9
+        for blend in (0.25, 1.0):
+            done = grained(there[0], LARGER, blend, skin, tools, []).pixels
+            result[f"{name}, {LARGER} {blend:g}"] = {
+                "all": round(energy(done, inside) / energy(there[0], inside) - 1.0, 3),
+                "calm": round(-calm_detail_lost(there[0], done, inside), 3),
+            }
+    return result
+
+
 def _seconds() -> dict[str, float]:
     there = photograph(ASTRONAUT)
     assert there is not None
@@ -218,7 +246,7 @@ def _seconds() -> dict[str, float]:
 
 def _told(result: dict[str, dict[str, Any]]) -> str:
     lines = []
-    for title, rows in (("skin", result["skin"]), ("detail", result["detail"])):
+    for title, rows in ((title, result[title]) for title in ("skin", "detail", "smoothing")):
         keys = list(dict.fromkeys(key for row in rows.values() for key in row))
         lines.append(f"{title:<40}" + "".join(f"{key:>13}" for key in keys))
         lines += [f"{name:<40}" + "".join(f"{row.get(key, ''):>13}" for key in keys) for name, row in rows.items()]

@@ -75,6 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         warn("finisher: stopped")
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has had enough, as `head` has; the flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -325,6 +329,8 @@ def _told(report: FileReport) -> str:
     if report.output is None:
         return f"\n{report.source}: failed"
     lines = [f"\n{report.source} → {report.output} ({report.size})", report_table(report.stages)]
+    if report.without is not None:
+        lines.append(f"  without {report.compared}: {report.without}")
     lines += [f"  note: {note}" for note in report.notes]
     return "\n".join(lines)
 

@@ -20,6 +20,8 @@ from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, write_recipe
+from lib_finisher.stages.base import NAME as BASE
+from lib_finisher.stages.base import RESTRICTS
 from lib_finisher.stages.extend import extended_box
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base, Work
@@ -164,6 +166,8 @@ def _saved(
     picture, size, notes = item.picture, size_of(done.pixels), list(item.picture.notes)
     if done.interrupted_in and not any(report.status in ("ran", "reused") for report in done.reports):
         return FileReport(item.source, None, f"interrupted in {done.interrupted_in}, before any stage was complete")
+    if recipe[BASE].mask == RESTRICTS and (item.mask is None or not (item.mask > 0).any()):
+        notes.append("the mask was to restrict, but none marks anything, so the stages worked on the whole picture")
     alpha = None if picture.alpha is None else _alpha_of(picture.alpha, done, recipe)
     stem = item.source.stem + (".interrupted" if done.interrupted_in else "")
     try:

@@ -7,7 +7,8 @@ chunk and patches of all its pictures share batches.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ def _checkpoints(settings: Any) -> bool:
 def _differs(hand: InHand, other: InHand) -> bool:
     """Whether a stage has changed the picture, so that it is worth finishing it without the stage as well."""
     return not np.array_equal(hand.work.pixels, other.work.pixels)
+
+
+def _tell_of_nothing(hands: Sequence[InHand], compared: Set[int]) -> None:
+    """A note where a comparison was asked for and there is none, since the stage has changed nothing."""
+    for hand in hands:
+        if hand.number not in compared and not hand.done.error:
+            last = hand.done.reports[-1]
+            hand.done.reports[-1] = replace(last, notes=(*last.notes, "nothing to compare: it changed nothing here"))
 
 
 def _by_name(name: str, search: Search) -> str:
@@ -90,6 +99,7 @@ class Pipeline:
                 others = [hand.without(stage) for hand in hands]
                 Turn(self._means, stage, hands, meter).run()
                 others = [other for other in others if _differs(hands[other.number], other)]
+                _tell_of_nothing(hands, {other.number for other in others})
             else:
                 Turn(self._means, stage, [*hands, *others], meter).run()
         if self._rates is not None:

@@ -34,6 +34,8 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 # The linear light of 0.96 in the sRGB encoding.
 _LINEAR_96 = 0.911
 _FEWEST = 64
+# Channels nearer than half an 8-bit level are one grey.
+_NEUTRAL = 0.5 / 255.0
 _NORM = 6.0
 # Of the pixels that can be judged, this share is taken for grey.
 _GREY_SHARE = 0.1
@@ -51,6 +53,9 @@ def light_of(pixels: Pixels, method: str) -> Vector:
     Clipped and black pixels are left out; where too little is left to judge by, the light is daylight. Meant for a
     picture of some hundred pixels a side.
     """
+    if float(np.ptp(pixels, axis=-1).max()) < _NEUTRAL:
+        # Black and white has no cast, but what is left of rounding would be taken for one.
+        return np.ones(3)
     light = to_linear(pixels)
     usable = (pixels.max(axis=-1) < 0.97) & (light @ _LUMA.astype(np.float32) > 0.02)
     found = _shades_of_grey(light, usable) if method == SHADES_OF_GREY else _grey_pixels(light, usable)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.colour import mixed
 
 # Keeps what hardly varies from being stretched, in squared L*a*b* units.
 _STEADY = 4.0
 _MOST_STRETCH = 2.0
+# As much lightness at either end bends where the map leads beyond black or white.
+_ROOM = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,21 @@ class ColourMap:
         return ColourMap((still + strength * (full - still)).astype(np.float32))
 
     def apply(self, lab: Pixels) -> Pixels:
-        """An L*a*b* picture mapped."""
-        return mixed(lab, self.matrix)
+        """An L*a*b* picture mapped. Where the map leads beyond white or black, its ends bend: no light part is lost."""
+        result = mixed(lab, self.matrix)
+        black, white = float(self.matrix[0, 3]), float(self.matrix[0] @ np.array([100.0, 0.0, 0.0, 1.0]))
+        if white > 100.0:
+            result[..., 0] = 100.0 - _bent(100.0 - result[..., 0], white - 100.0)
+        if black < 0.0:
+            result[..., 0] = _bent(result[..., 0], -black)
+        return result
+
+
+def _bent(light: Mask, beyond: float) -> Mask:
+    """Lightness counted from one end, of which `beyond` lies below 0: the last of it bends so that this becomes 0."""
+    under = np.maximum(np.float32(_ROOM) - light, 0.0)
+    bend = np.float32(1.0 / _ROOM - 1.0 / (_ROOM + beyond))
+    return np.asarray(np.maximum(light, np.float32(_ROOM)) - under / (1.0 + under * bend), dtype=np.float32)
 
 
 def _statistics(lab: Pixels) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -21,6 +21,8 @@ from lib_finisher.imaging.png16 import png16, text_chunks
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
 _MOST_PIXELS = 16384 * 16384
+# Where a PNG's first chunk has the bits of a channel.
+_PNG_DEPTH = 24
 
 
 class PictureError(ValueError):
@@ -68,7 +70,10 @@ def load_mask(path: Path, size: tuple[int, int]) -> Mask:
     loaded = load_picture(path)
     mask = loaded.pixels.mean(axis=-1) if loaded.alpha is None else loaded.pixels.mean(axis=-1) * loaded.alpha
     if (mask.shape[1], mask.shape[0]) != size:
-        raise PictureError(f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]}, the picture {size[0]}×{size[1]}.")
+        raise PictureError(
+            f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]}, the picture {size[0]}×{size[1]}. "
+            "Save the mask at the picture's size."
+        )
     return np.asarray(mask, dtype=np.float32)
 
 
@@ -148,7 +153,7 @@ def _from_image(image: Image.Image, data: bytes, notes: list[str]) -> LoadedPict
 
 def _sixteen_bit(image: Image.Image, data: bytes) -> tuple[Pixels, Mask | None] | None:
     """The full depth of a 16-bit PNG or TIFF, which Pillow cuts to 8 bits; None for any other picture."""
-    if image.format not in ("PNG", "TIFF"):
+    if image.format not in ("PNG", "TIFF") or (image.format == "PNG" and data[_PNG_DEPTH] != 16):
         return None
     decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from lib_finisher.imaging.arrays import Mask, Pixels
-from lib_finisher.imaging.colour import from_lab, low_frequencies, to_lab
+from lib_finisher.imaging.colour import from_lab, low_frequencies, luminance, to_lab
 from lib_finisher.imaging.masks import smoothstep
 
 _MOST_LIFT = 6.0
 _NOISE = 4.0
 _EDGE = 10.0
+# Fine detail of less than half an 8-bit level, as an energy.
+_FLAT = (0.5 / 255) ** 2
 _LEAST_WEIGHT = np.float32(1e-3)
 
 
@@ -51,6 +54,25 @@ def blend_detail(pixels: Pixels, other: Pixels, strength: float, mask: Mask | No
         detail -= low_frequencies(detail * weight) / np.maximum(low_frequencies(mask), _LEAST_WEIGHT)[..., None]
         detail *= np.float32(strength) * weight
     return np.asarray(np.where(detail == 0, pixels, np.clip(pixels + detail, 0.0, 1.0)), dtype=np.float32)
+
+
+def calm_detail_lost(before: Pixels, after: Pixels, where: npt.NDArray[np.bool_]) -> float:
+    """The share of the energy of what is finer than about 4 pixels that is gone; below 0 where there is more.
+
+    Judged in the calmer half of `where` (height, width), since contours that are sharpened outweigh skin that is
+    smoothed. 0 where there is nothing to judge.
+    """
+    was, now = (np.square(_fine(luminance(pixels))) for pixels in (before, after))
+    if not where.any():
+        return 0.0
+    around = cv2.GaussianBlur(was, (0, 0), 3.0)
+    calm = where & (around <= np.median(around[where]))
+    energy = float(was[calm].mean())
+    return 1.0 - float(now[calm].mean()) / energy if energy > _FLAT else 0.0
+
+
+def _fine(plane: Mask) -> Mask:
+    return np.asarray(plane - cv2.GaussianBlur(plane, (0, 0), 2.0), dtype=np.float32)
 
 
 def _guided(plane: Mask, radius: float, noise: float) -> tuple[Mask, Mask]:

@@ -113,7 +113,9 @@ class Extend:
         output = StageOutput(work.pixels)
         whole = checked(extended_box(work.size, settings))
         if whole == frame(work.size):
-            output.status, output.reason = "skipped", "no side is to be extended"
+            there = settings.aspect.strip()
+            output.status = "skipped"
+            output.reason = f"the picture has the aspect {there} already" if there else "no side is to be extended"
             return output
         picture = work.pixels
         count = 0

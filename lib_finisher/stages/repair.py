@@ -107,7 +107,8 @@ def _look(work: Work, settings: RepairSettings, tools: Tools) -> _Seen:
         failure = str(error)
         told.append(failure)
     if not marked and not detectors:
-        told.append(f"no region of at least {SPECK} pixels is marked")
+        nothing = "nothing is marked for repair and no detector is named"
+        told.append(nothing if work.mask is None else f"no region of at least {SPECK} pixels is marked")
     named = numbered([*marked, *found], work.size, settings, work.base)
     if named.skipped:
         told.append(f"{named.skipped} skipped by the prompt")

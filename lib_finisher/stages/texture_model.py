@@ -13,7 +13,7 @@ from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, frame, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.strips import in_strips
-from lib_finisher.imaging.texture import blend_detail
+from lib_finisher.imaging.texture import blend_detail, calm_detail_lost
 from lib_finisher.stages.stage import Tools
 from lib_finisher.stages.texture_where import around
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER
@@ -22,6 +22,9 @@ _FOR_SKIN = re.compile(r"skin|face|portrait|pore", flags=re.IGNORECASE)
 # A model that enlarges makes this many pixels at a time, with so many rows of its input as context on either side.
 _STRIP_PIXELS = 32_000_000
 _CONTEXT = 32
+# A loss of fine detail that is told, judged by a square of that many pixels a side, without the border: small models
+# see blackness beyond it.
+_TOLD_LOSS, _JUDGED, _BORDER = 0.1, 1024, 8
 
 
 class Grained(NamedTuple):
@@ -52,7 +55,14 @@ def grained(pixels: Pixels, wanted: str, strength: float, mask: Mask | None, too
         notes.append(f"the model {model.name} could not be used, its detail is missing: {error}")
         return Grained(pixels, "", True)
     result = pixels.copy()
-    result[place] = blend_detail(part, made, strength, None if mask is None else mask[place])
+    within = None if mask is None else mask[place]
+    result[place] = blend_detail(part, made, strength, within)
+    lost = _lost(part, result[place], within)
+    if lost > _TOLD_LOSS:
+        notes.append(
+            f"{model.name} smooths here instead of adding: the fine detail of calm parts fell by {lost:.0%}; "
+            "a 1x model for skin adds"
+        )
     back = f", {model.scale}x and back" if model.scale > 1 else ""
     return Grained(result, f"{model.name} ({strength:.0%}{back})", False)
 
@@ -71,6 +81,16 @@ def _chosen(wanted: str, there: Sequence[UpscalerFacts], notes: list[str]) -> Up
     names = ", ".join(item.name for item in keeping) or "none"
     notes.append(f"there is no model {wanted!r} here, so its detail is missing; 1x models here: {names}")
     return None
+
+
+def _lost(before: Pixels, after: Pixels, mask: Mask | None) -> float:
+    """The share of the fine detail of calm parts that is gone, judged by the picture's middle; below 0 for more."""
+    size = size_of(before)
+    height, width = (max(1, min(_JUDGED, side - 2 * _BORDER)) for side in (size.height, size.width))
+    top, left = (size.height - height) // 2, (size.width - width) // 2
+    middle = (slice(top, top + height), slice(left, left + width))
+    where = np.ones((height, width), dtype=np.bool_) if mask is None else mask[middle] > 0.5
+    return calm_detail_lost(before[middle], after[middle], where)
 
 
 def _at_own_size(pixels: Pixels, model: UpscalerFacts, tools: Tools) -> Pixels:

@@ -191,9 +191,18 @@ def test_nothing_is_ever_overwritten_unasked(tmp_path: Path, small: Image.Image)
     assert {file.name for file in folder.glob("*.png")} == {"a.png", "a-2.png", "a-3.png", "a-4.png", "a-5.png"}
 
 
+def test_a_profile_that_does_not_fit_is_no_noise(
+    tmp_path: Path, small: Image.Image, capfd: pytest.CaptureFixture[str]
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    small.convert("L").save(tmp_path / "grey.png", icc_profile=profile)
+    assert load_picture(tmp_path / "grey.png").pixels.shape == (128, 128, 3)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_mask_of_another_size_is_named(tmp_path: Path, small: Image.Image) -> None:
     small.resize((20, 20)).save(tmp_path / "m.png")
-    with pytest.raises(PictureError, match="the mask is 20×20, the picture 128×128"):
+    with pytest.raises(PictureError, match=r"the mask is 20×20, the picture 128×128\. Save the mask at"):
         load_mask(tmp_path / "m.png", (128, 128))
 
 

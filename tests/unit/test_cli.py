@@ -54,6 +54,38 @@ def test_only_the_grade_runs_again(small: Path, tmp_path: Path, capfd: pytest.Ca
     assert Path(again["output"]).name == "small-2.png", "the first result is still there"
 
 
+def test_a_mask_that_restricts_nothing_is_told(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    off = [f"--set={name}.enabled=false" for name in ("refine", "detail", "upscale", "texture")]
+    call = ["finish", str(small), "--out", str(tmp_path / "o"), "--no-cache", *off, "--set", "base.mask=restrict"]
+    for name, value, times in (("", 0, 1), ("black.png", 0, 1), ("white.png", 255, 0)):
+        if name:
+            Image.new("L", (128, 128), value).save(tmp_path / name)
+        masked = ["--mask", str(tmp_path / name)] if name else []
+        (picture,) = report_of(capfd, *call, *masked)["pictures"]
+        assert sum("none marks anything" in note for note in picture["notes"]) == times
+
+
+def test_repair_without_a_mask_says_what_it_lacks(
+    small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (picture,) = report_of(capfd, "plan", str(small), "--set", "repair.enabled=true")["pictures"]
+    reasons = {item["stage"]: item["reason"] for item in picture["stages"]}
+    assert reasons["repair"] == "nothing is marked for repair and no detector is named"
+    Image.new("L", (128, 128), 0).save(tmp_path / "black.png")
+    (picture,) = report_of(capfd, "plan", str(small), "--mask", str(tmp_path / "black.png"))["pictures"]
+    reasons = {item["stage"]: item["reason"] for item in picture["stages"]}
+    assert reasons["repair"] == "no region of at least 16 pixels is marked"
+
+
+def test_a_reader_that_has_had_enough_is_no_error() -> None:
+    call = [sys.executable, "-m", "lib_finisher", "recipe"]
+    with subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 130
+
+
 def test_the_plan_and_the_run_agree(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     plan = report_of(capfd, "plan", str(small), *QUICK)["pictures"][0]
     done = report_of(capfd, "finish", str(small), "--out", str(tmp_path / "o"), "--no-cache", *QUICK)["pictures"][0]

@@ -92,9 +92,13 @@ def test_what_is_shared_is_sampled_once(drafts: list[np.ndarray]) -> None:
 
 def test_nothing_is_compared_where_the_stage_did_nothing(drafts: list[np.ndarray]) -> None:
     switched_off = run(recipe_of("repair"), drafts[0])[0]
-    assert switched_off.without is None
     no_strength = run(recipe_of("texture", texture={"strength": 0.0}), drafts[0])[0]
-    assert no_strength.without is None
+    for done, stage in ((switched_off, "repair"), (no_strength, "texture")):
+        assert done.without is None
+        notes = {report.stage: report.notes for report in done.reports}
+        assert notes[stage] == ("nothing to compare: it changed nothing here",)
+        assert not any(told for name, told in notes.items() if name != stage)
+    assert not any(report.notes for report in run(recipe_of("nothing"), drafts[0])[0].reports)
 
 
 def test_an_interrupted_comparison_is_not_shown(drafts: list[np.ndarray]) -> None:
@@ -150,3 +154,12 @@ def test_the_command_line_saves_both(tmp_path: Path, capsys: pytest.CaptureFixtu
     other = Path(told["compared"]["output"])
     assert other.name == "astronaut.without-grade.png"
     assert not np.array_equal(load_picture(other).pixels, load_picture(Path(told["output"])).pixels)
+
+
+def test_the_command_line_names_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    off = ["refine", "detail", "upscale", "texture"]
+    sets = [part for name in off for part in ("--set", f"{name}.enabled=false")]
+    assert (
+        main(["finish", str(PORTRAIT), "--out", str(tmp_path), "--no-cache", *sets, "--set", "base.compare=grade"]) == 0
+    )
+    assert f"without grade: {tmp_path / 'astronaut.without-grade.png'}\n" in capsys.readouterr().out

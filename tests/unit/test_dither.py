@@ -63,6 +63,17 @@ def test_what_is_8_bits_stays_bit_for_bit() -> None:
     assert np.array_equal(dithered(from_uint16(to_uint16(exact))), levels)
 
 
+def test_a_grey_picture_stays_grey_and_a_tint_stays() -> None:
+    grey = np.repeat(sky()[..., 1:2], 3, axis=2)
+    ideal = graded(grey, {"contrast": 0.4, "grain": 0.2})
+    levels = dithered(ideal)
+    assert np.ptp(levels, axis=-1).max() == 0
+    assert not np.array_equal(levels, to_uint8(ideal))
+    tinted = ideal + np.array([0.0, 0.0, 0.3 / 255], dtype=np.float32)
+    shift = (dithered(tinted).astype(np.float64) - levels).mean(axis=(0, 1))
+    assert shift == pytest.approx([0.0, 0.0, 0.3], abs=0.01)
+
+
 def test_it_is_right_on_average_and_never_off_by_a_level() -> None:
     for value in np.linspace(0.2, 0.21, 23):
         flat = np.full((128, 128, 3), value, dtype=np.float32)

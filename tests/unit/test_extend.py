@@ -136,8 +136,10 @@ def test_the_plan_is_what_it_costs(face: np.ndarray) -> None:
 
 
 def test_nothing_asked_for_is_skipped(face: np.ndarray) -> None:
-    assert run(face).reports[1].status == "skipped"
-    assert run(np.ascontiguousarray(face[:, :128]), aspect="1:1").reports[1].status == "skipped"
+    plain, square = run(face).reports[1], run(np.ascontiguousarray(face[:, :128]), aspect="1:1").reports[1]
+    assert plain.status == square.status == "skipped"
+    assert plain.reason == "no side is to be extended"
+    assert square.reason == "the picture has the aspect 1:1 already"
 
 
 def test_at_no_strength_the_fill_itself_is_the_border(face: np.ndarray) -> None:

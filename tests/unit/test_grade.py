@@ -17,7 +17,8 @@ from lib_finisher.controls import controls_of
 from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.balance import METHODS, SHADES_OF_GREY, light_of
-from lib_finisher.imaging.colour import from_lab, to_lab
+from lib_finisher.imaging.colour import from_lab, mixed, to_lab
+from lib_finisher.imaging.colour_match import ColourMap
 from lib_finisher.imaging.curves import CurveError, Curves, read_curves, through
 from lib_finisher.imaging.files import load_picture, save_png
 from lib_finisher.imaging.sharpen import Sharpening
@@ -261,6 +262,12 @@ def test_where_nothing_tells_of_the_light_nothing_is_done() -> None:
     assert np.all(light_of(np.ones((64, 64, 3), np.float32), SHADES_OF_GREY) == 1)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_black_and_white_has_no_cast(photo: np.ndarray, method: str) -> None:
+    grey = np.rint(photo.mean(axis=-1, keepdims=True) * 255).repeat(3, axis=2).astype(np.float32) / np.float32(255)
+    assert np.all(light_of(grey, method) == 1)
+
+
 def test_colours_are_matched_in_mean_and_spread(photo: np.ndarray) -> None:
     reference = np.clip(photo[::-1] * np.array([1.0, 0.85, 0.6], np.float32) * np.float32(0.8), 0, 1)
     goal, before = to_lab(reference).reshape(-1, 3), to_lab(photo).reshape(-1, 3)
@@ -272,6 +279,18 @@ def test_colours_are_matched_in_mean_and_spread(photo: np.ndarray) -> None:
     assert distance(half) == pytest.approx(distance(before) / 2, rel=0.25)
     same = graded(photo, wanted=photo, colour_match=1.0)
     assert np.abs(same - photo).max() < 2e-3
+
+
+@pytest.mark.parametrize("goal", ["lighter", "darker"])
+def test_matching_neither_blows_nor_crushes(goal: str) -> None:
+    greys = ramp(512)
+    wanted = np.clip(greys * 0.9 + (0.3 if goal == "lighter" else -0.2), 0, 1)
+    tones = graded(greys, wanted=wanted, colour_match=1.0)[0, :, 1] * 255
+    # The control: the map alone leads beyond white or black.
+    lab = to_lab(greys)
+    straight = mixed(lab, ColourMap.between(lab, to_lab(wanted), 1.0).matrix)[0, :, 0]
+    assert straight.max() > 110 if goal == "lighter" else straight.min() < -10
+    assert np.diff(tones).min() > 0.05
 
 
 def test_colours_follow_the_base_or_a_reference(photo: np.ndarray, tmp_path: Path) -> None:

@@ -96,6 +96,17 @@ def test_a_real_model_gives_smoothed_skin_its_grain_back(
     assert float(drift.max()) < 1.5 * blend
 
 
+@pytest.mark.parametrize("strength", [4.0, -0.8])
+def test_a_model_that_smooths_is_told(tmp_path: Path, original: Pixels, strength: float) -> None:
+    pytest.importorskip("torch", reason="upscaler models need torch, installed for the newest Python only")
+    pytest.importorskip("spandrel", reason="upscaler models need torch, installed for the newest Python only")
+    sharpener(tmp_path / f"{SHARP}.pth", strength)
+    for where, blend in (("skin", 0.5), ("everywhere", 1.0)):
+        done = finished(EmbeddedHost(tmp_path), original, where=where, upscaler=SHARP, model_blend=blend, strength=0)
+        told = [note for note in report_of(done).notes if f"{SHARP} smooths here instead of adding" in note]
+        assert len(told) == (1 if strength < 0 else 0)
+
+
 def test_without_blend_or_with_another_mask_the_skin_gets_nothing(
     sharp_host: EmbeddedHost, smooth: Pixels, skin: Mask
 ) -> None:
@@ -425,7 +436,9 @@ def test_a_real_enlarging_model_serves_too(original: Pixels) -> None:
     notes: list[str] = []
     part = np.ascontiguousarray(original[60:156, 80:176])
     made = grained(part, "RealESR_Gx4", 1.0, None, Tools(host, FIND, Onward()), notes)
-    assert (made.how, made.degraded, notes) == ("RealESR_Gx4 (100%, 4x and back)", False, [])
+    assert (made.how, made.degraded) == ("RealESR_Gx4 (100%, 4x and back)", False)
+    # It makes skin calmer than it is, which is told.
+    assert len(notes) == 1 and notes[0].startswith("RealESR_Gx4 smooths here")
     drift = np.abs(low_frequencies(made.pixels) - low_frequencies(part)) * 255
     assert float(drift.max()) < 1.5
     assert not np.array_equal(made.pixels, part)
