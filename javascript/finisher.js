@@ -2,6 +2,8 @@
 (function () {
   "use strict";
 
+  // Later than the click that took the focus away, which would be lost.
+  const SHORT = 250;
   const root = () => (typeof gradioApp === "function" ? gradioApp() : document);
 
   function element(tag, attributes, ...children) {
@@ -23,8 +25,18 @@
       this.open = new Set();
       this.unfolded = new Set();
       this.chosen = {};
+      this.values = new window.finisher.Values();
       this.recipe = this.read();
+      mount.addEventListener("focusout", () => { if (this.waiting) setTimeout(() => this.drawWhenQuiet(), SHORT); });
       this.draw();
+    }
+
+    get recipe() { return this.values.recipe; }
+
+    set recipe(recipe) { this.values.recipe = recipe; }
+
+    get sections() {
+      return this.table.base ? [this.table.base, ...this.table.stages] : this.table.stages;
     }
 
     textarea() {
@@ -58,37 +70,25 @@
       if (field && field.value !== this.text) {
         this.recipe = this.read();
         this.draw();
+        for (const told of window.finisher.changed) told(this);
       }
     }
 
-    settings(stage) {
-      const own = this.recipe[stage.name];
-      return own && typeof own === "object" ? own : {};
-    }
-
     passes(stage) {
-      const own = this.settings(stage).passes;
-      return Array.isArray(own) && own.length ? own : stage.passes.default;
-    }
-
-    // The base has no switch: it is always there.
-    enabled(stage) {
-      if (stage.enabled === undefined) return true;
-      const own = this.settings(stage).enabled;
-      return own === undefined ? stage.enabled : Boolean(own);
+      return this.values.passes(stage);
     }
 
     chosenPass(stage) {
       return Math.min(this.chosen[stage.name] || 0, this.passes(stage).length - 1);
     }
 
-    // The values a control is read from: the selected pass for a control of a pass, the stage otherwise.
-    values(stage, ofPass) {
-      return ofPass ? this.passes(stage)[this.chosenPass(stage)] || {} : this.settings(stage);
+    // The pass that a control belongs to, undefined for one of the stage itself.
+    at(stage, ofPass) {
+      return ofPass ? this.chosenPass(stage) : undefined;
     }
 
     change(stage, edit) {
-      const settings = { ...this.settings(stage) };
+      const settings = { ...this.values.own(stage) };
       edit(settings);
       if (Object.keys(settings).length) this.recipe[stage.name] = settings;
       else delete this.recipe[stage.name];
@@ -97,18 +97,17 @@
 
     set(stage, ofPass, control, value) {
       this.change(stage, (settings) => {
-        let target = settings;
-        if (ofPass) {
-          settings.passes = this.passes(stage).map((one) => ({ ...one }));
-          target = settings.passes[this.chosenPass(stage)];
-        }
-        // Where the default varies with the checkpoint's family, a chosen value stays chosen.
-        if (value === control.default && !control.varies) delete target[control.name];
-        else target[control.name] = value;
+        const target = this.values.set(settings, stage, control, value, this.at(stage, ofPass));
         this.suggest(target, control, value);
-        const alone = ofPass && JSON.stringify(settings.passes) === JSON.stringify(stage.passes.default);
-        if (alone) delete settings.passes;
+        this.values.settle(settings, stage);
       });
+    }
+
+    // Puts another recipe in the place of this one.
+    replace(recipe) {
+      this.recipe = recipe;
+      this.write();
+      this.draw();
     }
 
     // What goes with a choice is set where it still stands as another choice left it.
@@ -126,38 +125,53 @@
       }
     }
 
+    // For what comes by itself: never under the hand of who is typing.
+    drawWhenQuiet() {
+      const field = document.activeElement;
+      const typing = field && this.mount.contains(field) && field.closest(".finisher-row") && field.matches("input:not([type=checkbox]), select");
+      this.waiting = Boolean(typing);
+      if (!typing) this.draw();
+    }
+
     draw() {
+      this.waiting = false;
       const focused = document.activeElement && document.activeElement.id;
-      const sections = this.table.base ? [this.table.base, ...this.table.stages] : this.table.stages;
-      const rows = sections.map((stage) => this.row(stage));
+      const rows = this.sections.map((stage) => this.row(stage));
       if (this.broken) {
         rows.unshift(element("p", { class: "finisher-broken", role: "alert" },
           "The recipe is not valid JSON; changing anything here starts a new one."));
       }
-      for (const foot of window.finisher.foot) rows.push(...foot(this));
-      this.mount.replaceChildren(...rows);
+      const heads = window.finisher.head.flatMap((head) => head(this));
+      const feet = window.finisher.foot.flatMap((foot) => foot(this));
+      this.place([...heads, ...rows, ...feet]);
       if (focused && focused.startsWith(`finisher-${this.tab}-`)) {
         const again = document.getElementById(focused);
         if (again) again.focus();
       }
     }
 
+    // What is there already and stays is not moved: it keeps its focus and what is being typed in it.
+    place(wanted) {
+      for (const child of [...this.mount.children]) if (!wanted.includes(child)) child.remove();
+      let at = this.mount.firstElementChild;
+      for (const child of wanted) {
+        if (child === at) at = at.nextElementSibling;
+        else this.mount.insertBefore(child, at);
+      }
+    }
+
     row(stage) {
-      const on = this.enabled(stage), open = this.open.has(stage.name);
+      const on = this.values.enabled(stage), open = this.open.has(stage.name);
       const id = `finisher-${this.tab}-${stage.name}`;
+      const control = this.values.switchOf(stage);
       const toggle = stage.enabled === undefined ? null : element("input", {
-        type: "checkbox", id: `${id}-on`, checked: on,
-        onchange: (event) => {
-          this.change(stage, (settings) => {
-            if (event.target.checked === stage.enabled) delete settings.enabled;
-            else settings.enabled = event.target.checked;
-          });
-          this.draw();
-        },
+        type: "checkbox", id: `${id}-on`, checked: on, "aria-describedby": `${id}-on-mark`,
+        onchange: (event) => { this.set(stage, false, control, event.target.checked); this.draw(); },
       });
+      const mark = toggle ? window.finisher.mark(this, stage, control, undefined, `${id}-on`) : null;
       const ofPass = Boolean(stage.passes);
-      const controls = ofPass ? stage.passes.controls : stage.controls;
-      const prominent = controls.filter((control) => control.prominent);
+      const fields = (controls, inPass) => controls.filter((control) => control.prominent)
+        .map((control) => this.field(stage, inPass, control, `${id}-row`, on));
       const pen = element("button", {
         type: "button", class: "finisher-pen", id: `${id}-pen`, "aria-expanded": String(open),
         "aria-controls": `${id}-more`, title: open ? `Close ${stage.label}` : `All settings of ${stage.label}`,
@@ -165,10 +179,11 @@
       }, "✎");
       const count = ofPass && this.passes(stage).length > 1
         ? element("small", {}, `pass ${this.chosenPass(stage) + 1} of ${this.passes(stage).length}`) : null;
+      const name = element(toggle ? "label" : "span", { class: "finisher-stage", title: stage.help }, toggle, element("span", {}, stage.label), count);
       const head = element("div", { class: "finisher-head" },
-        element(toggle ? "label" : "span", { class: "finisher-stage", title: stage.help }, toggle, element("span", {}, stage.label), count),
+        mark ? element("div", { class: "finisher-side" }, name, mark) : name,
         element("div", { class: "finisher-prominent" },
-          ...prominent.map((control) => this.field(stage, ofPass, control, `${id}-row`, on))),
+          ...(ofPass ? fields(stage.passes.controls, true) : []), ...fields(stage.controls, false)),
         pen);
       return element("div", { class: on ? "finisher-row" : "finisher-row finisher-off" }, head,
         open ? this.details(stage, `${id}-more`) : null);
@@ -177,7 +192,7 @@
     details(stage, id) {
       const body = element("div", { class: "finisher-more", id });
       body.append(element("p", { class: "finisher-help" }, stage.help));
-      const rest = stage.controls.filter((control) => stage.passes || !control.prominent);
+      const rest = stage.controls.filter((control) => !control.prominent);
       if (stage.passes) {
         body.append(this.passBar(stage, id));
         for (const more of window.finisher.more[stage.name] || []) body.append(...more(this, stage, id));
@@ -195,13 +210,13 @@
         if (!named.has(group)) named.set(group, []);
         named.get(group).push(control);
       }
-      const values = this.values(stage, ofPass);
+      const at = this.at(stage, ofPass);
       return [...named].filter(([, members]) => members.length).map(([name, members]) => {
         const fields = element("div", { class: "finisher-fields" },
           ...members.map((control) => this.field(stage, ofPass, control, id, true)));
         if (!name) return fields;
         const key = `${stage.name}/${name}`;
-        const changed = members.filter((control) => values[control.name] !== undefined && values[control.name] !== control.default).length;
+        const changed = members.filter((control) => this.values.changed(stage, control, at)).length;
         const summary = element("summary", {}, name, changed ? element("small", {}, ` ${changed} changed`) : "");
         return element("details", {
           class: "finisher-group", id: `${id}-group-${name.toLowerCase().replace(/\W+/g, "-")}`, open: this.unfolded.has(key),
@@ -215,8 +230,11 @@
       const select = (index) => { this.chosen[stage.name] = index; this.draw(); };
       // Asked for anew: what was typed since this was drawn counts.
       const replace = (edit, index) => {
-        const list = edit(this.passes(stage));
-        this.change(stage, (settings) => { settings.passes = list; });
+        const list = edit(this.values.taken(stage));
+        this.change(stage, (settings) => {
+          settings.passes = list;
+          this.values.settle(settings, stage);
+        });
         select(index);
       };
       const bar = element("div", { class: "finisher-passes", role: "tablist", "aria-label": `Passes of ${stage.label}` });
@@ -237,16 +255,20 @@
 
     field(stage, ofPass, control, prefix, live) {
       const id = `${prefix}-${control.name}`;
-      const values = this.values(stage, ofPass);
-      const value = values[control.name] === undefined ? control.default : values[control.name];
-      const changed = values[control.name] !== undefined && values[control.name] !== control.default;
+      const at = this.at(stage, ofPass), value = this.values.value(stage, control, at);
       const label = element("label", { for: id, title: control.help }, control.label);
-      const shell = element("div", { class: changed ? "finisher-field finisher-changed" : "finisher-field" }, label);
+      const shell = element("div", { class: "finisher-field" }, label);
       const disabled = !live || Boolean(control.missing);
+      const mark = () => {
+        const before = shell.querySelector(".finisher-mark"), now = window.finisher.mark(this, stage, control, at, id);
+        shell.classList.toggle("finisher-changed", this.values.changed(stage, control, at));
+        if (before) before.remove();
+        if (now) label.after(now);
+      };
       // What is being typed in is never drawn anew: the focus and the next click would be lost.
       const save = (next) => {
         this.set(stage, ofPass, control, next);
-        shell.classList.toggle("finisher-changed", next !== control.default);
+        mark();
       };
       if (control.kind === "switch") {
         shell.append(element("input", { id, type: "checkbox", checked: Boolean(value), disabled,
@@ -256,10 +278,9 @@
           ...control.choices.map((choice) => element("option", { value: choice, selected: choice === value }, choice))));
       } else if (control.kind === "text") {
         const offered = control.choices ? `${id}-list` : undefined;
-        const field = element("input", { id, type: "text", list: offered, disabled, placeholder: "as the base",
+        const field = element("input", { id, type: "text", list: offered, disabled, placeholder: control.empty || "",
           oninput: (event) => save(event.target.value), onchange: () => {
-            // Later than the click that took the focus away, which would be lost.
-            if (control.suggested) setTimeout(() => this.draw(), 250);
+            if (control.suggested) setTimeout(() => this.draw(), SHORT);
           } });
         field.value = String(value);
         shell.append(field);
@@ -268,17 +289,25 @@
             ...control.choices.map((choice) => element("option", { value: choice }))));
         }
       } else {
-        shell.append(...this.number(id, control, value, disabled, save));
+        shell.append(...this.number(id, control, value, disabled, save, () => this.values.below(stage, control, at)));
       }
       shell.append(element("small", { class: "finisher-help" }, control.missing ? "Not on this host." : control.help));
+      mark();
+      const input = shell.querySelector(`[id="${id}"]`);
+      if (input) input.setAttribute("aria-describedby", `${id}-mark`);
       return shell;
     }
 
-    number(id, control, value, disabled, save) {
+    number(id, control, value, disabled, save, plain) {
       const limits = { min: control.minimum, max: control.maximum, step: control.step };
       const slider = element("input", { type: "range", ...limits, disabled, tabindex: "-1", "aria-hidden": "true" });
       const box = element("input", { id, type: "number", ...limits, disabled });
       slider.value = box.value = String(value);
+      const band = control.bands ? element("span", { class: "finisher-band" }) : null;
+      const tellBand = () => {
+        if (band) band.textContent = (control.bands.find(([most]) => Number(slider.value) <= most) || ["", ""])[1];
+      };
+      tellBand();
       const whole = (typed) => (control.kind === "integer" ? Math.round(typed) : typed);
       slider.addEventListener("input", () => { box.value = slider.value; save(whole(Number(slider.value))); });
       box.addEventListener("input", () => {
@@ -289,11 +318,13 @@
       });
       box.addEventListener("change", () => {
         const typed = Number(box.value);
-        const inside = whole(Math.min(control.maximum, Math.max(control.minimum, Number.isFinite(typed) && box.value !== "" ? typed : control.default)));
+        const inside = whole(Math.min(control.maximum, Math.max(control.minimum, Number.isFinite(typed) && box.value !== "" ? typed : plain())));
         slider.value = box.value = String(inside);
         save(inside);
       });
-      return [slider, box];
+      // After the two have agreed.
+      for (const part of [slider, box]) for (const kind of ["input", "change"]) part.addEventListener(kind, tellBand);
+      return band ? [slider, box, band] : [slider, box];
     }
   }
 
@@ -312,10 +343,12 @@
     // What other files of this folder add under the passes of a stage, by its name: lists of functions that make
     // elements of (editor, stage, id).
     more: {},
-    // What they add under all stages: functions that make elements of (editor). And who is told of every change.
+    // What they add over and under all stages: functions that make elements of (editor). And who is told of changes.
+    head: [],
     foot: [],
     changed: [],
     element,
+    editors,
     // The page calls this by name when the recipe's text was changed by the server.
     refresh(tab) {
       if (editors[tab]) editors[tab].refresh();

@@ -65,8 +65,9 @@ def answer(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     for key in _TEXTS:
         if not isinstance(data.get(key, ""), str):
             problems.append(Problem(key, f"{shown(data[key])} is not accepted; it must be a text."))
-    if not isinstance(data.get("recipe", {}), Mapping):
-        problems.append(Problem("recipe", f"{shown(data['recipe'])} is not accepted; it must be an object of stages."))
+    for key, noun in (("recipe", "an object of stages"), ("data", "a preset, an object")):
+        if not isinstance(data.get(key, {}), Mapping):
+            problems.append(Problem(key, f"{shown(data[key])} is not accepted; it must be {noun}."))
     if problems:
         raise RequestError(problems)
     try:
@@ -220,8 +221,8 @@ def _import(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
 
     "names" leaves out all presets of the file but those.
     """
-    presets = share.read_bundle(data["text"], data.get("name") or "imported")
     names = _names(data)
+    presets = share.read_bundle(data["text"], data.get("name") or "imported")
     if names is not None:
         wanted = {key_of(name) for name in names}
         presets = tuple(item for item in presets if item.key in wanted)

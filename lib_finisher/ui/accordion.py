@@ -47,5 +47,5 @@ def build(
 
 
 def _editor(tab: str, offer: Offer) -> str:
-    table = html.escape(json.dumps(page_table(offer, with_base=tab == "img2img"), ensure_ascii=False), quote=True)
+    table = html.escape(json.dumps(page_table(offer, tab=tab), ensure_ascii=False), quote=True)
     return f'<div class="finisher-editor" data-finisher-tab="{tab}" data-finisher-table="{table}"></div>'

@@ -21,6 +21,7 @@ class Service:
     `look` answers at once. `draw` waits for its turn on the host; it is given the name of its task first, and answers
     with a remark of the host besides. `save` saves a picture. `stop` is given the name of a task that is to end.
     `detectors` lists the detectors, and fetches the one that is named first. `plan` tells what finishing would cost.
+    `presets` shows, saves and shares presets (see `api.presets`).
     """
 
     look: Callable[[str], str]
@@ -29,12 +30,14 @@ class Service:
     stop: Callable[[str], None]
     detectors: Callable[[str], str]
     plan: Callable[[str], str]
+    presets: Callable[[str], str]
 
 
 def build(tab: str, service: Service) -> None:
     """The hidden parts of one tab ("txt2img" or "img2img"), inside the accordion that is being built."""
     for name, act in (
-        ("look", service.look), ("save", service.save), ("detectors", service.detectors), ("plan", service.plan)
+        ("look", service.look), ("save", service.save), ("detectors", service.detectors), ("plan", service.plan),
+        ("presets", service.presets),
     ):  # fmt: skip
         asked, answer = _text(tab, f"{name}_asked"), _text(tab, f"{name}_answer")
         press = _button(tab, name).click(fn=act, inputs=[asked], outputs=[answer], **_taking(tab, name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lib_finisher.controls import Control, controls_of, differences
@@ -26,30 +26,33 @@ class Offer:
     suggested: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
-def page_table(offer: Offer, family: str = "", with_base: bool = False) -> dict[str, Any]:
+def page_table(offer: Offer, family: str = "", tab: str = "") -> dict[str, Any]:
     """The stages in order, each with its controls, as JSON data for the page's script.
 
-    With the base's row where a picture is given (img2img).
+    With the base's row in a named tab ("txt2img" or "img2img"), as far as its controls mean something there.
     """
     table: dict[str, Any] = {"stages": [_stage(stage, offer, family) for stage in STAGES]}
-    if with_base:
+    rows = [row for row in controls_of(base.BaseSettings) if not row.tabs or tab in row.tabs]
+    if tab and rows:
         table["base"] = {
             "name": base.NAME,
             "label": base.LABEL,
-            "help": "How the picture and its mask are taken.",
-            "controls": [_control(row, offer, family) for row in controls_of(base.BaseSettings)],
+            "help": "What the stages start from: the picture, its mask and its refiner.",
+            "controls": [_control(row, offer, family) for row in rows],
         }
     return table
 
 
 def _stage(stage: Any, offer: Offer, family: str) -> dict[str, Any]:
     rows = controls_of(stage.settings)
+    # What is suggested with a choice is meant for a pass.
+    plain = replace(offer, suggested={})
     told: dict[str, Any] = {
         "name": stage.name,
         "label": stage.label,
         "help": next(row.help for row in rows if row.name == "enabled"),
         "enabled": next(bool(row.default_for(family)) for row in rows if row.name == "enabled"),
-        "controls": [_control(row, offer, family) for row in rows if row.kind != "passes" and row.name != "enabled"],
+        "controls": [_control(row, plain, family) for row in rows if row.kind != "passes" and row.name != "enabled"],
     }
     for row in rows:
         if row.kind == "passes" and row.item is not None:
@@ -80,6 +83,10 @@ def _control(row: Control, offer: Offer, family: str) -> dict[str, Any]:
         told["group"] = row.group
     if row.kind in ("integer", "number"):
         told |= {"minimum": row.minimum, "maximum": row.maximum, "step": row.step}
+    if row.empty:
+        told["empty"] = row.empty
+    if row.bands:
+        told["bands"] = [list(band) for band in row.bands]
     if row.families:
         told["varies"] = True
     if row.name in offer.missing:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.page_server import GRADIOS, given, serving, type_into
 from tests.conftest import ROOT
 
 DETAIL = "finisher-txt2img-detail"
@@ -33,24 +28,10 @@ pytest.importorskip("playwright.sync_api", reason="playwright is installed for t
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["gradio3", "gradio4"])
+@pytest.fixture(scope="module", params=GRADIOS)
 def served(request: pytest.FixtureRequest) -> Iterator[str]:
-    python = ROOT / f".venv-{request.param}" / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"{python.parent.parent.name} is not set up; `make setup` makes it")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
-    command = [str(python), str(ROOT / "tests" / "browser" / "page_app.py"), str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        _wait(url, process)
+    with serving(request.param) as url:
         yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture()
@@ -65,26 +46,9 @@ def page(browser: Any, served: str) -> Iterator[Any]:
     assert errors == []
 
 
-def given(page: Any) -> dict[str, Any]:
-    """The recipe that a generation would be given now."""
-    page.evaluate("() => { document.querySelector('#given textarea').value = ''; }")
-    page.click("#generate")
-    for _ in range(100):
-        text = page.input_value("#given textarea")
-        if text:
-            return json.loads(json.loads(text)[1])  # type: ignore[no-any-return]
-        page.wait_for_timeout(100)
-    raise AssertionError("the server gave no answer")
-
-
-def type_into(page: Any, identity: str, text: str) -> None:
-    page.fill(f"#{identity}", text)
-    page.keyboard.press("Tab")
-
-
 def test_every_stage_has_its_row_in_order_and_nothing_is_changed(page: Any) -> None:
     assert page.locator(".finisher-stage span").all_inner_texts() == [
-        "Refine", "Extend", "Repair", "Detail", "Upscale", "Texture", "Grade",
+        "Base", "Refine", "Extend", "Repair", "Detail", "Upscale", "Texture", "Grade",
     ]  # fmt: skip
     assert given(page) == {}
     assert page.evaluate("() => document.querySelectorAll('.finisher-editor *').length") < 400
@@ -116,11 +80,37 @@ def test_one_editor_serves_every_pass(page: Any) -> None:
     assert len(given(page)["detail"]["passes"]) == 8
 
 
+def test_the_base_offers_here_what_means_something_here(page: Any) -> None:
+    """In txt2img there is no picture to be taken as it is, but there is a refiner."""
+    page.click("#finisher-txt2img-base-pen")
+    page.click("#finisher-txt2img-base-more-group-sdxl-refiner summary")
+    type_into(page, "finisher-txt2img-base-more-refiner_switch_at", "0.85")
+    assert given(page)["base"] == {"refiner_switch_at": 0.85}
+    assert page.locator("#finisher-txt2img-base-more-refiner_checkpoint").count() == 1
+    assert page.locator("[id^=finisher-txt2img-base][id$=finish_only]").count() == 0
+
+
 def test_what_is_out_of_range_is_brought_back(page: Any) -> None:
     type_into(page, "finisher-txt2img-upscale-row-factor", "99")
     assert page.input_value("#finisher-txt2img-upscale-row-factor") == "16"
     type_into(page, "finisher-txt2img-upscale-row-factor", "")
     assert page.input_value("#finisher-txt2img-upscale-row-factor") == "2"
+
+
+def test_the_strength_says_what_it_does(page: Any) -> None:
+    band = page.locator("#finisher-txt2img-upscale-row-denoising_strength ~ .finisher-band")
+    assert band.inner_text() == "minimal"
+    type_into(page, "finisher-txt2img-upscale-row-denoising_strength", "0.4")
+    assert band.inner_text() == "sweet spot"
+    page.locator("#finisher-txt2img-upscale-row-denoising_strength").evaluate(
+        """(box) => {
+          const slider = box.previousElementSibling;
+          slider.value = "0.7";
+          slider.dispatchEvent(new Event("input"));
+        }"""
+    )
+    assert band.inner_text() == "regenerates"
+    assert given(page)["upscale"]["passes"][0]["denoising_strength"] == 0.7
 
 
 def test_a_value_from_the_server_is_drawn(page: Any) -> None:
@@ -176,19 +166,6 @@ def test_a_chosen_detector_brings_what_goes_with_it_and_takes_it_away_again(page
     assert given(page)["detail"]["passes"] == [{"detector": "eyes", "dilation": 0.35, "padding": 1.5}]
     type_into(page, f"{DETAIL}-row-detector", "face_yunet")
     assert given(page)["detail"]["passes"] == [{"dilation": 0.35}]
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError(process.stderr.read().decode() if process.stderr else "the page's server ended")
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError("the page's server did not start")
 
 
 def test_text_can_be_read_in_both_themes(page: Any, served: str) -> None:
