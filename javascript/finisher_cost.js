@@ -21,8 +21,9 @@
 
     // Finish only takes the picture as it is; otherwise the sliders say how large it will be.
     size() {
-      const base = this.editor.recipe.base || {};
-      const picture = this.editor.tab === "img2img" && base.finish_only ? window.finisher.page.given() : null;
+      const { table, values } = this.editor;
+      const only = table.base && values.value(table.base, { name: "finish_only", default: false });
+      const picture = this.editor.tab === "img2img" && only ? window.finisher.page.given() : null;
       if (picture) return [picture.naturalWidth, picture.naturalHeight];
       const side = (name) => Math.round(Number((find(`#${this.editor.tab}_${name} input[type=number]`) || {}).value));
       return [side("width"), side("height")];

@@ -50,6 +50,12 @@ def surroundings(checkpoint: str = "") -> Surroundings:
     return Surroundings(library(), _facts(checkpoint), here)
 
 
+def surroundings_of(data: Mapping[str, Any]) -> Surroundings:
+    """Those of a request, which may name a checkpoint; whether it is a name at all is for the answer to say."""
+    name = data.get("checkpoint", "")
+    return surroundings(name if isinstance(name, str) else "")
+
+
 def reading(checkpoint: str = "") -> Reading:
     """Reads recipes with the presets of the named checkpoint, or of the one that the user chose."""
 

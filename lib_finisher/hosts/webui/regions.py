@@ -28,7 +28,7 @@ from lib_finisher.hosts.webui.costs import planned
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, on_the_hosts_thread, outer, styled, told_fields
-from lib_finisher.hosts.webui.presets import reading, surroundings
+from lib_finisher.hosts.webui.presets import reading, surroundings_of
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
@@ -92,7 +92,7 @@ def _presets(text: str) -> str:
 
     def told(asked: str) -> dict[str, Any]:
         data = requests.json_object(asked.encode())
-        return {"id": regions.identity_of(asked), **answer(data, surroundings(data.get("checkpoint", "")))}
+        return {"id": regions.identity_of(asked), **answer(data, surroundings_of(data))}
 
     return _answered(text, told)
 

@@ -31,7 +31,7 @@ from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import Choosable, detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, outer, told_fields
-from lib_finisher.hosts.webui.presets import reading, surroundings
+from lib_finisher.hosts.webui.presets import reading, surroundings_of
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.pipeline import Pipeline
@@ -185,9 +185,8 @@ def _plan(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _presets(data: Mapping[str, Any]) -> dict[str, Any]:
-    checkpoint = data.get("checkpoint", "")
     try:
-        return answer(data, surroundings(checkpoint if isinstance(checkpoint, str) else ""))
+        return answer(data, surroundings_of(data))
     except PresetError as error:
         raise RequestError([Problem("preset", str(error))]) from error
 
