@@ -200,6 +200,13 @@ PRESETS: tuple[Preset, ...] = (
         notes="Each tile is one call, so this is slower on a card that has room for more.",
     ),
     _use(
+        "Colour mood",
+        "One light and one mood over the whole picture: a gentle pass with colour words, everything else as usual.",
+        {"grade": {"colour_pass": 0.2, "colour_words": "soft warm light, muted shadows"}},
+        detail=[_face()],
+        notes="Say your own mood in Grade's colour words. 0.15 to 0.25; above that things change, not only colours.",
+    ),
+    _use(
         "4K print",
         "For paper or a large screen: twice the size first, then 3840 pixels on the long side in gentle tiles.",
         {

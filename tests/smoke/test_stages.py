@@ -124,6 +124,13 @@ def test_presets_are_resolved_where_the_picture_is_made(webui: Webui) -> None:
         webui.post(route, {"action": "save", "recipe": wanted, "layer": "checkpoint", "name": f"{name} 2"})
         matched = webui.txt2img(recipe())
         assert np.array_equal(matched.picture, by_hand.picture) and f"{name} 2" in matched.told["Finisher preset"]
+        # Another checkpoint for one generation gets what is for that one.
+        chosen = webui.get("/sdapi/v1/options")["sd_model_checkpoint"]
+        names = [item["title"] for item in webui.get("/sdapi/v1/sd-models")]
+        other = next((item for item in names if item.rsplit(" [")[0] != chosen.rsplit(" [")[0]), None)
+        if other is not None:
+            elsewhere = webui.txt2img(recipe(**off(*ALL)), override_settings={"sd_model_checkpoint": other})
+            assert "Finisher preset" not in elsewhere.told
         plain = webui.txt2img(recipe(preset="none", **off(*ALL)))
         assert "Finisher preset" not in plain.told
         unknown = webui.txt2img(recipe(preset="no such preset"))

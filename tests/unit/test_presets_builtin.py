@@ -34,7 +34,8 @@ def test_each_is_read_everywhere_without_a_control_that_is_not_there(preset) -> 
 def test_the_uses_people_have_are_there() -> None:
     assert set(USES) == {
         "Portrait", "Consistent character", "Anime illustration", "Anime to realistic", "Group scene", "Landscape",
-        "Reframe", "Product", "Batch overnight", "Low VRAM", "4K print",
+        "Reframe", "Product", "Batch overnight", "Low VRAM", "Colour mood",
+        "4K print",
     }  # fmt: skip
 
 
