@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -56,28 +55,6 @@ def face(portrait: np.ndarray) -> np.ndarray:
 def test_the_order_is_fixed() -> None:
     assert list(NAMES) == ORDER
     assert isinstance(STAGES, tuple)
-
-
-def test_no_subset_and_no_recipe_changes_the_order(host: EmbeddedHost, gradient) -> None:  # type: ignore[no-untyped-def]
-    """Every subset of the stages, the recipe written backwards: what runs, runs in the one order, grain last."""
-    small = gradient(64, 64)
-    mask = np.zeros((64, 64), dtype=np.float32)
-    mask[20:40, 20:40] = 1
-    for count in range(len(ORDER) + 1):
-        for subset in itertools.combinations(ORDER, count):
-            data = {name: {"enabled": name in subset} for name in reversed(ORDER)}
-            if "extend" in subset:
-                data["extend"].update(left=8)  # type: ignore[dict-item]
-            for name in ("refine", "extend", "repair"):
-                data[name].update(steps=1)  # type: ignore[dict-item]
-            data["upscale"]["passes"] = [{"factor": 1.25, "method": "upscaler only"}]  # type: ignore[assignment]
-            begun: list[str] = []
-            listener = lambda event: begun.append(event.stage) if isinstance(event, StageStarted) else None
-            done = run(host, read_recipe(data), Work(small, mask=mask), listener=listener)[0]
-            assert [item.stage for item in done.reports] == ORDER
-            assert begun == [name for name in ORDER if name in subset]
-            if "grade" in subset:
-                assert begun[-1] == "grade"
 
 
 def test_grain_is_the_last_thing_that_happens(host: EmbeddedHost, face: np.ndarray) -> None:
