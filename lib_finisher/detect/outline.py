@@ -51,8 +51,10 @@ def silhouette(parts: Sequence[Points], box: Box, margin: float) -> Mask:
 
 
 def _hull(points: Points, box: Box, stretch: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    placed = (np.asarray(points, dtype=np.float64) - (box.left, box.top)) * stretch
-    return np.asarray(cv2.convexHull(placed.astype(np.float32))).reshape(-1, 2)
+    placed = ((np.asarray(points, dtype=np.float64) - (box.left, box.top)) * stretch).astype(np.float32)
+    hull: Any = cv2.convexHull(placed)
+    # OpenCV finds none around 0 and -0, which are one point.
+    return placed if hull is None else np.asarray(hull).reshape(-1, 2)
 
 
 def _grown(hull: npt.NDArray[np.float32], shape: tuple[int, ...], margin: float) -> Mask:

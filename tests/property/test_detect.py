@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lib_finisher.detect.detection import Detection, merged, same
@@ -78,6 +78,7 @@ clouds = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=30).
 
 
 @given(clouds, st.floats(0, 60))
+@example(np.array([(0.0, 0.0), (0.0, -0.0)]), 0.0)
 @settings(max_examples=100, deadline=None)
 def test_a_silhouette_covers_its_points_and_its_box_holds_them(points: np.ndarray, margin: float) -> None:
     box = box_around(points, margin)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from lib_finisher.cli import main
+from lib_finisher.presets.builtin import PRESETS
 from lib_finisher.recipe import read_recipe
 from tests.conftest import PORTRAIT
 from tests.unit.test_variants import FIXTURES, write_file
@@ -43,7 +44,7 @@ def test_save_list_show_diff_and_delete(recipe: str, folder: list[str], capfd: p
     listed = told(capfd, "list", *folder)
     assert "Portrait" in listed and "What I use." in listed and "\x1b" not in listed
     names = [item["name"] for item in json.loads(told(capfd, "list", "--json", *folder))["presets"]]
-    assert "Mine\x1b[2J" in names and len(names) == 13
+    assert "Mine\x1b[2J" in names and len(names) == 1 + len(PRESETS)
     assert json.loads(told(capfd, "show", "mine\x1b[2J", *folder))["recipe"]["refine"] == {"steps": 9}
     assert "refine.steps: 9 → (says nothing)" in told(capfd, "diff", "Mine\x1b[2J", "Portrait", *folder)
     assert "Say --replace" in told(capfd, "save", "Mine\x1b[2J", recipe, *folder, status=2)
