@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.smoke.client import Result, Webui, off, recipe
+from tests.conftest import ROOT
+from tests.smoke.client import DRAFT, Result, Webui, off, recipe
 from tests.standin.server import GRADIOS, standin
 from tests.unit.test_family import FIXTURES, write_file
 
 pytestmark = pytest.mark.slow
 SIZE = {"width": 128, "height": 96}
 SDXL, REFINER, OLD = "sdxlbase.safetensors", "sdxlrefiner.safetensors", "standinB.safetensors"
+# A configuration that does not name it names its default after the first refiner.
+BY_STEPS = "refiner_switch_by_sample_steps"
 NOTHING = off("refine", "detail", "upscale", "texture", "grade")
 GENTLE = {"denoising_strength": 0.3, "steps": 6}
 # Another extension, which writes down every load and the step that was done before it.
@@ -51,6 +55,58 @@ class Again(scripts.Script):
         return first
 """
 
+# One whose first generation is broken off: then the same object without Finisher, and with it once more.
+BROKEN_OFF = """
+from modules import processing, scripts, shared
+
+NAMES = ("refiner_checkpoint", "refiner_switch_at", "refiner_checkpoint_info", "override_settings")
+
+def fields(p):
+    setting = shared.opts.refiner_switch_by_sample_steps
+    return {**{name: repr(getattr(p, name)) for name in NAMES}, "refiner_switch_by_sample_steps": setting}
+
+class BrokenOff(scripts.Script):
+    def title(self):
+        return "Broken off"
+
+    def run(self, p):
+        found, told = [fields(p)], ""
+        try:
+            processing.process_images(p)
+        except Exception as error:
+            told = str(error)
+        found.append(fields(p))
+        # What a press of the button would do.
+        shared.state.interrupted = shared.state.skipped = False
+        p.prompt = p.prompt.partition(", fault")[0]
+        finisher = next(item for item in p.scripts.alwayson_scripts if item.title() == "Finisher")
+        asked = p.script_args_value[finisher.args_from]
+        done = []
+        for given in ({"enabled": False}, asked):
+            p.script_args_value = list(p.script_args_value)
+            p.script_args_value[finisher.args_from] = given
+            p.extra_generation_params.clear()
+            done.append(processing.process_images(p))
+            found.append(fields(p))
+        without, again = done
+        without.images += again.images
+        without.infotexts += again.infotexts
+        without.extra_generation_params = {**again.extra_generation_params, "fields": found, "error": told}
+        return without
+
+class NoNumbers(scripts.Script):
+    # The host itself raises over it, once everything is sampled.
+    def title(self):
+        return "No numbers"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def post_sample(self, p, ps):
+        if "faultnumbers" in str(p.prompts):
+            ps.samples = ps.samples * float("nan")
+"""
+
 
 class Counted(Webui):
     """The web UI, and what it loaded during the last generation."""
@@ -76,7 +132,9 @@ def webui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (extension / "scripts").mkdir()
     (extension / "scripts" / "loads.py").write_text(LOADS)
     (extension / "scripts" / "again.py").write_text(AGAIN)
-    host = standin(request.param, "--extension", str(extension))
+    (extension / "scripts" / "broken_off.py").write_text(BROKEN_OFF)
+    faults = ROOT / "tests" / "fault_injector"
+    host = standin(request.param, "--extension", str(extension), "--extension", str(faults))
     models = host.data / "models" / "Stable-diffusion"
     for name, fixture in ((SDXL, "sdxl_base"), (REFINER, "sdxl_refiner")):
         write_file(models / name, FIXTURES[fixture]["header"], real_sizes=False)
@@ -119,10 +177,9 @@ def test_in_img2img_the_share_is_of_the_steps_that_run(webui: Counted) -> None:
 
 def test_nothing_stays_behind(webui: Counted) -> None:
     """Neither the refiner nor the overridden setting, and the same draft is drawn as before."""
-    options = webui.get("/sdapi/v1/options")
-    before = webui.txt2img(**chosen())
+    before, options = webui.txt2img(**chosen()), webui.get("/sdapi/v1/options")
     webui.txt2img(with_refiner(), **chosen())
-    assert webui.get("/sdapi/v1/options") == options
+    assert webui.get("/sdapi/v1/options") == {BY_STEPS: False, **options}
     after = webui.txt2img(**chosen())
     assert np.array_equal(after.picture, before.picture)
     assert "Refiner" not in after.infotexts[0]
@@ -135,6 +192,69 @@ def test_an_object_that_is_used_again_has_no_refiner_any_more(webui: Counted) ->
     assert "Refiner" not in done.infotexts[1]
     assert [name for name, _ in webui.loads].count("sdxlrefiner") == 1
     assert np.array_equal(done.pictures[1], plain.picture)
+
+
+def broken_off(webui: Counted, fault: str, **more: Any) -> Result:
+    prompt = f"{DRAFT['prompt']}, fault{fault}"
+    return webui.txt2img(with_refiner(), **chosen(prompt=prompt, script_name="Broken off", script_args=[], **more))
+
+
+def used_again(webui: Counted, done: Result, before: Result, loads: int) -> None:
+    """Without Finisher the object has no refiner, and with it Finisher's own once more."""
+    assert "Refiner" not in done.infotexts[0]
+    assert np.array_equal(done.pictures[0], before.picture)
+    assert "Refiner: sdxlrefiner" in done.infotexts[1]
+    assert "own refiner setting was kept" not in done.infotexts[1]
+    assert [name for name, _ in webui.loads].count("sdxlrefiner") == loads + 1
+    first, _, *rest = done.told["fields"]
+    assert rest == [first, first]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "loads"),
+    [("raise", "a fault for a test", 0), ("numbers", "A tensor with all NaNs was produced", 1)],
+)
+def test_an_object_whose_generation_failed_has_no_refiner_any_more(
+    webui: Counted, fault: str, error: str, loads: int
+) -> None:
+    """Before the refiner took over and after it. The host calls no hook then: the next use puts the fields back."""
+    plain, options = webui.txt2img(**chosen()), webui.get("/sdapi/v1/options")
+    done = broken_off(webui, fault)
+    assert error in done.told["error"]
+    first, failed, *_ = done.told["fields"]
+    assert failed["refiner_checkpoint"] != first["refiner_checkpoint"], "it did not fail amid the generation"
+    assert failed[BY_STEPS] is False
+    used_again(webui, done, plain, loads)
+    assert webui.get("/sdapi/v1/options") == {BY_STEPS: False, **options}
+
+
+@pytest.fixture()
+def checkpoint_kept(webui: Counted) -> Iterator[None]:
+    own = {"sd_model_checkpoint": webui.get("/sdapi/v1/options")["sd_model_checkpoint"]}
+    yield
+    webui.post("/sdapi/v1/options", own)
+
+
+@pytest.mark.parametrize("fault", ["interrupt", "skip"])
+def test_an_object_whose_generation_was_broken_off_is_as_before(webui: Counted, fault: str) -> None:
+    plain = webui.txt2img(**chosen())
+    done = broken_off(webui, fault)
+    assert done.told["error"] == ""
+    first, stopped, *_ = done.told["fields"]
+    assert stopped == first
+    used_again(webui, done, plain, 0)
+
+
+@pytest.mark.usefixtures("checkpoint_kept")
+@pytest.mark.parametrize("fault", ["interrupt", "raise"])
+def test_no_setting_stays_changed_where_overridden_settings_are_to_stay(webui: Counted, fault: str) -> None:
+    plain, options = webui.txt2img(**chosen()), {BY_STEPS: False, **webui.get("/sdapi/v1/options")}
+    done = broken_off(webui, fault, override_settings_restore_afterwards=False)
+    assert all(fields == done.told["fields"][0] for fields in done.told["fields"])
+    assert np.array_equal(done.pictures[0], plain.picture)
+    assert "Refiner:" not in done.infotexts[1]
+    assert "this request lets overridden settings stay" in done.infotexts[1]
+    assert webui.get("/sdapi/v1/options")[BY_STEPS] is options[BY_STEPS]
 
 
 def test_the_hosts_own_refiner_setting_is_kept_and_that_is_told(webui: Counted) -> None:

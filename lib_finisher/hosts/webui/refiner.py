@@ -55,9 +55,8 @@ def begin(p: Any, settings: BaseSettings) -> None:
     compared = probe.refiner_compares()
     if compared == "noise":
         # Named beforehand: the host puts back only those settings that its configuration names.
-        shared.opts.data.setdefault(BY_STEPS, shared.opts.get_default(BY_STEPS))
-        state.before[BY_STEPS] = shared.opts.data[BY_STEPS]
-        p.override_settings = {**p.override_settings, BY_STEPS: True}
+        if not shared.opts.data.setdefault(BY_STEPS, shared.opts.get_default(BY_STEPS)):
+            p.override_settings = {**p.override_settings, BY_STEPS: True}
     elif compared == "sigma":
         # Never, until `prepare` knows the level.
         p.refiner_switch_at = 0.0
@@ -89,9 +88,6 @@ def end(p: Any) -> None:
     state: _State | None = p.__dict__.pop(_STATE, None)
     if state is None:
         return
-    if BY_STEPS in state.before:
-        # The host does not where the caller wants overridden settings to stay.
-        shared.opts.data[BY_STEPS] = state.before.pop(BY_STEPS)
     for name, value in state.before.items():
         setattr(p, name, value)
 
@@ -113,8 +109,15 @@ def _why_not_here(p: Any) -> str:
     compared = probe.refiner_compares()
     if not compared:
         return "This host has no refiner: choose it as the refine stage's checkpoint instead, at a low strength."
-    if compared == "noise" and probe.is_frozen(BY_STEPS):
-        return f"This host does not let settings be changed ({BY_STEPS}): set the refiner in the host itself."
+    if compared == "noise" and not getattr(shared.opts, BY_STEPS):
+        if probe.is_frozen(BY_STEPS):
+            return f"This host does not let settings be changed ({BY_STEPS}): set the refiner in the host itself."
+        # After an error there is nobody left to put it back.
+        if not p.override_settings_restore_afterwards:
+            return (
+                f"The refiner was not used: it needs {BY_STEPS}, and this request lets overridden settings stay. "
+                "Leave override_settings_restore_afterwards true, or turn that setting on."
+            )
     if compared == "sigma":
         if getattr(p, "enable_hr", False):
             return "This host has no refiner together with hires fix: leave one of the two out."
