@@ -39,18 +39,26 @@ def luminance(pixels: Pixels) -> Mask:
     return np.asarray(pixels @ _LUMA, dtype=np.float32)
 
 
-def low_frequencies(pixels: Pixels) -> Pixels:
-    """What is left of a picture at a sixteenth of its size: its colours without its detail."""
+def low_frequencies(pixels: Pixels, into: Pixels | None = None) -> Pixels:
+    """What is left of a picture at a sixteenth of its size: its colours without its detail.
+
+    `into` is an array of the picture's shape to be written to, maybe the picture itself.
+    """
     size = size_of(pixels)
     small = Size(-(-size.width // _LOW_FREQUENCY_SCALE), -(-size.height // _LOW_FREQUENCY_SCALE))
     reduced = cv2.resize(pixels, (small.width, small.height), interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(reduced, (0, 0), 1.0, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(cv2.resize(blurred, (size.width, size.height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+    whole = cv2.resize(blurred, (size.width, size.height), dst=into, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(whole, dtype=np.float32)
 
 
 def lock_low_frequencies(redrawn: Pixels, reference: Pixels, strength: float) -> Pixels:
     """`redrawn` with the low frequencies of `reference`, by `strength` (0..1); same shapes."""
-    return redrawn + np.float32(strength) * low_frequencies(reference - redrawn)
+    drift = reference - redrawn
+    drift = low_frequencies(drift, into=drift)
+    drift *= np.float32(strength)
+    drift += redrawn
+    return drift
 
 
 def match_ring(redrawn: Pixels, reference: Pixels, weight: Mask, strength: float) -> Pixels:

@@ -26,9 +26,11 @@ from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
+from lib_finisher.redraw.detail import FineDetail
 from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to, turned
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.ladder import AreaBudget, smaller
+from lib_finisher.redraw.layout import mixed_strips
 from lib_finisher.redraw.networks import misfits
 from lib_finisher.redraw.patch import Cost, Gate, Outcome, Patch, Refusal, Request
 
@@ -82,6 +84,7 @@ def redraw(
         run.stop("interrupted")
     except Skipped:
         run.stop("skipped")
+    run.restore_detail()
     return outcomes
 
 
@@ -129,6 +132,10 @@ class _Run:
         self.memory = memory
         self.relieve = relieve
         self.left = [len(request.patches) for request in requests]
+        self.detail = [
+            FineDetail(*request.picture.shape[:2]) if request.together and len(request.patches) > 1 else None
+            for request in requests
+        ]
 
     def all_rounds(self) -> None:
         plans = [rounds(request.patches, request.together) for request in self.requests]
@@ -250,17 +257,28 @@ class _Run:
         locked = locked_to(result, sampled, patch, request.colour_lock)
         before = look(job.source, patch.box)
         change = change_in(locked, None if request.prepare is not None else sampled, before, patch)
-        change *= patch.weight()[..., None]
+        weight, detail = patch.weight(), self.detail[job.request]
+        if detail is not None:
+            tile = locked if patch.unscaled else before + change
+        change *= weight[..., None]
         if request.gate is not None:
             reason = self.judged(request.gate, job, before, change)
             if reason:
                 self.refuse(job, reason)
                 return
+        if detail is not None:
+            detail.add(tile, weight, patch.box)
         picture = self.outcomes[job.request].picture
         region = paste_region(size_of(picture), patch.box)
         if region is not None:
             picture[region[0]] += change[region[1]]
         self.outcomes[job.request].accepted += 1
+
+    def restore_detail(self) -> None:
+        for request, outcome, detail in zip(self.requests, self.outcomes, self.detail):
+            if detail is not None:
+                boxes = [patch.box for patch in request.patches]
+                detail.restore(request.picture, outcome.picture, mixed_strips(boxes, size_of(outcome.picture)))
 
     def element(self, job: _Job) -> Element:
         request, patch = self.requests[job.request], job.patch

@@ -27,6 +27,8 @@ def turned(array: Array, turn: int) -> Array:
 
 def locked_to(result: Pixels, sampled: Pixels, patch: Patch, lock: ColourLock) -> Pixels:
     """`result` with its colours held to those of `sampled`, both at the size of the canvas."""
+    if lock.strength <= 0:
+        return result
     if lock.kind == "tile":
         return lock_low_frequencies(result, sampled, lock.strength)
     if lock.kind == "ring":

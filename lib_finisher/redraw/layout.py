@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +19,7 @@ from lib_finisher.imaging.masks import smoothstep
 _BAND = 1.125
 _MOST_ASPECT = 1.5
 # The share of an overlap in which two tiles are mixed.
-_MIXED = 0.5
+_MIXED = 0.4
 # Sampled areas that differ by less are alike: then the shape decides.
 _ALIKE = 1.02
 
@@ -93,17 +95,32 @@ class Tent:
 
     def __call__(self) -> Mask:
         """The array, shape (len(down), len(across))."""
-        return np.outer(self.down, self.across).astype(np.float32)
+        return np.outer(self.down.astype(np.float32), self.across.astype(np.float32))
 
 
 def transition(place: npt.NDArray[np.float64], overlap: int) -> npt.NDArray[np.float64]:
     """The weight of a tile at `place` pixels from the beginning of an overlap, from 0 to 1.
 
-    It changes in the middle half of the overlap: a tile's margin is drawn with the least context, and where two tiles
-    are mixed, detail that differs between them is averaged away.
+    It changes in the middle two fifths of the overlap: a tile's margin is drawn with the least context, and where two
+    tiles are mixed, what differs between them is averaged.
     """
     width = max(1.0, overlap * _MIXED)
     return np.asarray(smoothstep((place - (overlap - width) / 2) / width), dtype=np.float64)
+
+
+def mixed_strips(boxes: Sequence[Box], picture: Size) -> list[Box]:
+    """The strips, as long as the picture, in which the tiles of neighbouring columns or rows are mixed."""
+    columns = sorted({(box.left, box.right) for box in boxes})
+    rows = sorted({(box.top, box.bottom) for box in boxes})
+    strips = [Box(begin, 0, end, picture.height) for begin, end in _mixed(columns)]
+    return strips + [Box(0, begin, picture.width, end) for begin, end in _mixed(rows)]
+
+
+def _mixed(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for (_, end), (begin, _) in itertools.pairwise(spans):
+        margin = int((end - begin) * (1.0 - _MIXED) / 2)
+        if begin + margin < end - margin:
+            yield begin + margin, end - margin
 
 
 def split_axis(length: int, target: int, overlap: int, multiple: int) -> Axis:

@@ -63,7 +63,7 @@ class Patch:
 @dataclass(frozen=True)
 class ColourLock:
     """How the colours of a redraw are held to what was there: "tile" by its low frequencies, "ring" by what surrounds
-    the mask, "off" not at all. `strength` is 0..1."""
+    the mask, "off" not at all. `strength` is 0..1; 0 is off as well."""
 
     kind: str = "off"
     strength: float = 1.0

@@ -126,7 +126,7 @@ class Extend:
                 patches=one.patches,
                 sampling=sampling_of(settings, work.base),
                 noise_field=NoiseField(work.base.seed, salt),
-                colour_lock=ColourLock("ring", settings.colour_lock) if settings.colour_lock > 0 else ColourLock(),
+                colour_lock=ColourLock("ring", settings.colour_lock),
                 together=True,
             )
             output.take(outcome)

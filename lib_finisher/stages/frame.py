@@ -14,6 +14,7 @@ from lib_finisher.redraw.patch import Patch, Weight, everywhere
 
 # A model keeps its composition up to about this many times its native area; beyond it, tiles.
 WHOLE_FRAME_LIMIT = 2.25
+_LEAST_OVERLAP = 64
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,12 @@ def tiles(
 def tile_overlap(target: int, denoising_strength: float) -> int:
     """How far tiles share pixels: a sixteenth of a tile at no strength, five sixteenths at full strength.
 
-    It grows with the square: what is gently redrawn still agrees in neighbouring tiles, which share their noise. Small
-    tiles share 16 pixels and 64 more at full strength at least: what a model sees does not shrink with its tile.
+    It grows with the square: what is gently redrawn still agrees in neighbouring tiles, which share their noise. It is
+    never less than 64 pixels, 32 on either side of where one tile gives way to the other: what a model and its VAE see
+    around a pixel does not shrink with their tile.
     """
     share = target * (1 / 16 + denoising_strength**2 / 4)
-    return round_up(round(max(share, 16 + 64 * denoising_strength)), 8)
+    return round_up(round(max(share, _LEAST_OVERLAP)), 8)
 
 
 def _patch(box: Box, weight: Weight, look: Look, mask: Mask | None, label: str) -> Patch:

@@ -74,13 +74,12 @@ class Refine:
             return output
         output.notes += style_advice(settings, work.base, tools.host)
         patches = _patches(work.base, work.size, settings, tools)
-        lock = ColourLock("tile", settings.colour_lock) if settings.colour_lock > 0 else ColourLock()
         outcome = yield Request(
             picture=work.pixels,
             patches=tuple(patches),
             sampling=sampling_of(settings, work.base),
             noise_field=NoiseField(work.base.seed, self.name),
-            colour_lock=lock,
+            colour_lock=ColourLock("tile", settings.colour_lock),
             together=True,
         )
         output.take(outcome)

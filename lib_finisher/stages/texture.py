@@ -70,7 +70,7 @@ class Texture:
             patches=tuple(patches if mask is None else [masked(patch, mask) for patch in patches]),
             sampling=sampling_of(one, work.base),
             noise_field=NoiseField(work.base.seed, f"{self.name}/{number}"),
-            colour_lock=ColourLock("tile", one.colour_lock) if one.colour_lock > 0 else ColourLock(),
+            colour_lock=ColourLock("tile", one.colour_lock),
             together=True,
         )
         output.take(outcome)

@@ -168,6 +168,7 @@ def test_the_tile_lock_takes_out_a_planted_tint(picture: np.ndarray) -> None:
         return float(np.abs(change).mean()) * 255
 
     assert drift(ColourLock("off")) > 5
+    assert drift(ColourLock("tile", 0.0)) == drift(ColourLock("off"))
     assert drift(ColourLock("tile", 1.0)) < 1.2
 
 

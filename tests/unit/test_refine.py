@@ -10,7 +10,7 @@ from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import ModelFacts
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.redraw.patch import Request
+from lib_finisher.redraw.patch import ColourLock, Request
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.refine import Refine, RefineSettings, band
 from lib_finisher.stages.stage import Base, Tools, Work
@@ -88,8 +88,8 @@ def test_a_prompt_of_its_own_adds_to_the_bases_or_takes_its_place(gradient) -> N
 def test_colours_are_free_unless_they_are_locked(gradient) -> None:  # type: ignore[no-untyped-def]
     work = Work(gradient(64, 64))
     assert defaults(RefineSettings).colour_lock == 0
-    assert asked(work, RefineSettings()).colour_lock.kind == "off"
-    assert asked(work, RefineSettings(colour_lock=0.5)).colour_lock.kind == "tile"
+    assert asked(work, RefineSettings()).colour_lock.strength == 0
+    assert asked(work, RefineSettings(colour_lock=0.5)).colour_lock == ColourLock("tile", 0.5)
 
 
 def test_no_strength_costs_nothing_and_changes_nothing(host: EmbeddedHost, gradient) -> None:  # type: ignore[no-untyped-def]

@@ -26,7 +26,7 @@ from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request, everywhere
 from lib_finisher.redraw.seams import mended
-from lib_finisher.stages.frame import Look, tiles
+from lib_finisher.stages.frame import Look, tile_overlap, tiles
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.stages.upscale import Upscale
@@ -110,11 +110,11 @@ class Roomy(EmbeddedHost):
     ("host", "side", "one", "told"),
     [
         (EmbeddedHost(), 384, {}, "whole frame"),
-        (EmbeddedHost(), 400, {}, "4 tiles of 424×424 (0.6 MP is over the 0.6 MP that this model draws in one piece)"),
+        (EmbeddedHost(), 400, {}, "4 tiles of 432×432 (0.6 MP is over the 0.6 MP that this model draws in one piece)"),
         (Roomy(300_000), 300, {}, "(0.4 MP is over the 0.3 MP that this device is given at once)"),
         (Roomy(100_000), 250, {}, "whole frame"),
-        (EmbeddedHost(), 128, {"tile": 128}, "6 tiles of 152×112"),
-        (EmbeddedHost(), 128, {"columns": 3, "rows": 2}, "6 tiles of 120×152"),
+        (EmbeddedHost(), 128, {"tile": 128}, "6 tiles of 160×128"),
+        (EmbeddedHost(), 128, {"columns": 3, "rows": 2}, "6 tiles of 128×160"),
         (EmbeddedHost(), 128, {"method": "tiled"}, "whole frame"),
         (EmbeddedHost(), 400, {"method": "hires"}, "whole frame"),
     ],
@@ -167,7 +167,7 @@ def test_no_seam_shows(host: EmbeddedHost, portrait: np.ndarray, factor: int) ->
     whole = finished(host, portrait, factor=float(factor), method="hires", **DRAWN)
     assert "seams mended" not in reason(tiled)
     plain = np.clip(resize(portrait, Size(512 * factor, 512 * factor)), 0.0, 1.0)
-    boxes = [patch.box for patch in tiles(size_of(plain), 512, 48, Look(0.35), host.capabilities)]
+    boxes = [patch.box for patch in tiles(size_of(plain), 512, tile_overlap(512, 0.35), Look(0.35), host.capabilities)]
     shown, unseen = Gradients(), Gradients()
     shown.add(tiled.pixels, boxes)
     unseen.add(whole.pixels, boxes)
@@ -187,7 +187,7 @@ def test_boundaries_are_like_what_lies_beside_them(
     for number in range(22):
         at = begin + 11 * number
         picture = np.ascontiguousarray(enlarged[at : at + 512, at : at + 512])
-        boxes = [patch.box for patch in laid_out(picture, 40)]
+        boxes = [patch.box for patch in laid_out(picture, tile_overlap(256, 0.35))]
         result = finished(host, picture, **DRAWN, tile=256, factor=1.0).pixels
         plain.add(picture, boxes)
         drawn.add(result, boxes)
