@@ -37,10 +37,11 @@ def is_flat(pixels: Pixels) -> bool:
     Every block of about 32 × 32 pixels has to be even, so that one bird keeps its sky from being left out.
     """
     height, width = pixels.shape[:2]
-    detail = np.square(pixels - low_frequencies(pixels)).mean(axis=2)
-    blocks = cv2.resize(
-        detail, (max(1, round(width / _BLOCK)), max(1, round(height / _BLOCK))), interpolation=cv2.INTER_AREA
-    )
+    detail = low_frequencies(pixels)
+    np.subtract(pixels, detail, out=detail)
+    np.square(detail, out=detail)
+    size = max(1, round(width / _BLOCK)), max(1, round(height / _BLOCK))
+    blocks = cv2.resize(detail, size, interpolation=cv2.INTER_AREA).mean(axis=2)
     return float(blocks.max()) < _FLAT**2
 
 
