@@ -42,7 +42,7 @@ def luminance(pixels: Pixels) -> Mask:
 def low_frequencies(pixels: Pixels, into: Pixels | None = None) -> Pixels:
     """What is left of a picture at a sixteenth of its size: its colours without its detail.
 
-    `into` is an array of the picture's shape to be written to, maybe the picture itself.
+    `into`, maybe the picture itself, is an array of its shape that may be written to; what counts is the result.
     """
     size = size_of(pixels)
     small = Size(-(-size.width // _LOW_FREQUENCY_SCALE), -(-size.height // _LOW_FREQUENCY_SCALE))
@@ -54,7 +54,7 @@ def low_frequencies(pixels: Pixels, into: Pixels | None = None) -> Pixels:
 
 def lock_low_frequencies(redrawn: Pixels, reference: Pixels, strength: float) -> Pixels:
     """`redrawn` with the low frequencies of `reference`, by `strength` (0..1); same shapes."""
-    drift = reference - redrawn
+    drift = np.subtract(reference, redrawn, order="C")
     drift = low_frequencies(drift, into=drift)
     drift *= np.float32(strength)
     drift += redrawn

@@ -276,9 +276,9 @@ class _Run:
 
     def restore_detail(self) -> None:
         for request, outcome, detail in zip(self.requests, self.outcomes, self.detail):
-            if detail is not None:
-                boxes = [patch.box for patch in request.patches]
-                detail.restore(request.picture, outcome.picture, mixed_strips(boxes, size_of(outcome.picture)))
+            if detail is not None and outcome.accepted:
+                upright, lying = mixed_strips([patch.box for patch in request.patches], size_of(outcome.picture))
+                detail.restore(outcome.picture, upright, lying)
 
     def element(self, job: _Job) -> Element:
         request, patch = self.requests[job.request], job.patch

@@ -20,7 +20,7 @@ from lib_finisher.imaging.geometry import Box, look, round_up
 # Cells are as large as those of the usual VAE, so tiles begin and end between two.
 CELL = 8
 _HALF = CELL // 2
-# Two drawings that have nothing in common lose half of their energy, never more.
+# Two drawings that have nothing in common lose half of their energy; more is not given back.
 _MOST_GAIN = 2.0**0.5
 # What is read beyond a strip, for the coarsest band.
 _CONTEXT = 4 * CELL
@@ -58,37 +58,35 @@ class FineDetail:
         self._weight[rows, columns] += share
         self._energy[rows, columns] += share[..., None] * _energies(tile)[: room[0], : room[1]]
 
-    def restore(self, before: Pixels, picture: Pixels, strips: Iterable[Box]) -> None:
-        """Bring the detail inside the `strips` where tiles are mixed, in `picture` itself, to what the tiles had.
+    def restore(self, picture: Pixels, upright: Iterable[Box], lying: Iterable[Box]) -> None:
+        """Bring the detail in the strips where tiles are mixed, in `picture` itself, to what the tiles had.
 
-        Only where the tiles' weights sum to one: what fades into the old picture is left as it is. So are strips
-        too narrow to measure, and pixels that no tile has changed from `before`.
+        The strips are `upright` between columns of tiles, `lying` between rows. Only where the tiles' weights sum to
+        one: what fades into the old picture is left as it is, and so are strips too narrow to measure.
         """
-        for strip in strips:
-            if min(strip.width, strip.height) >= _LEAST_STRIP:
-                self._restore(before, picture, strip)
+        for strips, tall in ((upright, True), (lying, False)):
+            for strip in strips:
+                if (strip.width if tall else strip.height) >= _LEAST_STRIP:
+                    self._restore(picture, strip, tall)
 
-    def _restore(self, before: Pixels, picture: Pixels, strip: Box) -> None:
+    def _restore(self, picture: Pixels, strip: Box, tall: bool) -> None:
         height, width = picture.shape[:2]
-        tall = strip.height > strip.width
         top, bottom = _aligned(strip.top, strip.bottom, height)
         left, right = _aligned(strip.left, strip.right, width)
         cells = slice(top // CELL, bottom // CELL), slice(left // CELL, right // CELL)
         # As the tiles saw what lies beyond the picture.
         area = np.asarray(look(picture, Box(left, top, right, bottom)))
-        had, has = (_along(energy, tall) for energy in (self._energy[cells], _energies(area)))
+        redrawn = _wholly(self._weight[cells])
+        had, has = (_along(energy * redrawn, tall) for energy in (self._energy[cells], _energies(area)))
         gain = np.sqrt((had + _LEAST) / (has + _LEAST), dtype=np.float32)
-        gain = np.clip(gain, 1 / _MOST_GAIN, _MOST_GAIN) - np.float32(1)
-        gain *= np.clip(self._weight[cells] * 20.0 - 19.0, 0.0, 1.0)[..., None]
+        gain = (np.clip(gain, 1.0, _MOST_GAIN) - np.float32(1)) * redrawn
         inside = slice(strip.top, strip.bottom), slice(strip.left, strip.right)
         region = picture[inside]
         missing = _raised(_grey(area), gain)[strip.top - top :, strip.left - left :][
             : region.shape[0], : region.shape[1]
         ]
-        was = before[inside]
         for channel in range(3):
-            # A pixel of which one channel is unchanged by chance misses nothing.
-            region[..., channel] += np.where(region[..., channel] == was[..., channel], 0, missing)
+            region[..., channel] += missing
 
 
 def _aligned(begin: int, end: int, length: int) -> tuple[int, int]:
@@ -97,7 +95,7 @@ def _aligned(begin: int, end: int, length: int) -> tuple[int, int]:
 
 
 def _grey(pixels: Pixels) -> Strip:
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), dtype=np.float32)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels, dtype=np.float32), cv2.COLOR_RGB2GRAY))
 
 
 def _reduced(strip: Strip, by: int) -> Strip:
@@ -112,6 +110,13 @@ def _enlarged(small: Strip, like: Strip) -> Strip:
 
 def _smooth(cells: Strip) -> Strip:
     return np.asarray(cv2.GaussianBlur(cells, (0, 0), 1.0, borderType=cv2.BORDER_REFLECT), dtype=np.float32)
+
+
+def _wholly(weight: Mask) -> Strip:
+    """1 for cells that are redrawn wholly, 0 for those that are not and for their neighbours, whose bands see them."""
+    # One pixel that stays takes a 64th off its cell.
+    whole = np.asarray(weight > 0.999, dtype=np.float32)
+    return np.asarray(cv2.erode(whole, np.ones((3, 3), dtype=np.uint8)), dtype=np.float32)[..., None]
 
 
 def _along(cells: Strip, tall: bool) -> Strip:

@@ -108,12 +108,12 @@ def transition(place: npt.NDArray[np.float64], overlap: int) -> npt.NDArray[np.f
     return np.asarray(smoothstep((place - (overlap - width) / 2) / width), dtype=np.float64)
 
 
-def mixed_strips(boxes: Sequence[Box], picture: Size) -> list[Box]:
-    """The strips, as long as the picture, in which the tiles of neighbouring columns or rows are mixed."""
+def mixed_strips(boxes: Sequence[Box], picture: Size) -> tuple[list[Box], list[Box]]:
+    """The strips, as long as the picture, in which the tiles of neighbouring columns are mixed, and those of rows."""
     columns = sorted({(box.left, box.right) for box in boxes})
     rows = sorted({(box.top, box.bottom) for box in boxes})
-    strips = [Box(begin, 0, end, picture.height) for begin, end in _mixed(columns)]
-    return strips + [Box(0, begin, picture.width, end) for begin, end in _mixed(rows)]
+    upright = [Box(begin, 0, end, picture.height) for begin, end in _mixed(columns)]
+    return upright, [Box(0, begin, picture.width, end) for begin, end in _mixed(rows)]
 
 
 def _mixed(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -87,8 +87,8 @@ def tile_overlap(target: int, denoising_strength: float) -> int:
     """How far tiles share pixels: a sixteenth of a tile at no strength, five sixteenths at full strength.
 
     It grows with the square: what is gently redrawn still agrees in neighbouring tiles, which share their noise. It is
-    never less than 64 pixels, 32 on either side of where one tile gives way to the other: what a model and its VAE see
-    around a pixel does not shrink with their tile.
+    never less than 64 pixels, as far as the tile has room for them, 32 on either side of where one gives way to the
+    other: what a model and its VAE see around a pixel does not shrink with their tile.
     """
     share = target * (1 / 16 + denoising_strength**2 / 4)
     return round_up(round(max(share, _LEAST_OVERLAP)), 8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.act import redraw
 from lib_finisher.redraw.batches import even_chunks, rounds
 from lib_finisher.redraw.ladder import AreaBudget
+from lib_finisher.redraw.layout import mixed_strips
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
 from lib_finisher.stages.frame import Look, one_patch, tiles
@@ -156,6 +158,21 @@ def test_tiles_leave_no_seam_where_the_control_does(portrait: np.ndarray) -> Non
         control[rows, columns] = run(Around(), alone)[0].picture[rows, columns]
     borders = sorted({patch.box.left - 1 for patch in bare if patch.box.left > 0})
     assert seam_ratio(control, picture, borders) > 1.15, "the measure sees a seam where there is one"
+
+
+def test_tiles_that_differ_lose_no_detail_where_they_are_mixed() -> None:
+    def textured(result: Array, number: int) -> Array:
+        noise = np.random.default_rng(number).standard_normal(result.shape[:2]).astype(np.float32)
+        return result + 0.05 * cv2.GaussianBlur(noise, (0, 0), 1.0)[..., None] / np.float32(0.28)
+
+    even = np.full((256, 256, 3), 0.5, dtype=np.float32)
+    patches = grid(even, overlap=64)
+    result = run(Around(most=len(patches), after=textured), request(even, patches))[0].picture
+    upright = mixed_strips([patch.box for patch in patches], size_of(even))[0]
+    middles = [(strip.left + strip.right) // 2 for strip in upright]
+    spread = np.square(result - result.mean()).mean(axis=(0, 2)) ** 0.5
+    own = spread[: upright[0].left - 8].mean()
+    assert min(spread[middle - 3 : middle + 3].mean() for middle in middles) > 0.85 * own
 
 
 def test_the_tile_lock_takes_out_a_planted_tint(picture: np.ndarray) -> None:

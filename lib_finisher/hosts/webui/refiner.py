@@ -55,7 +55,8 @@ def begin(p: Any, settings: BaseSettings) -> None:
     compared = probe.refiner_compares()
     if compared == "noise":
         # Named beforehand: the host puts back only those settings that its configuration names.
-        if not shared.opts.data.setdefault(BY_STEPS, shared.opts.get_default(BY_STEPS)):
+        shared.opts.data.setdefault(BY_STEPS, shared.opts.get_default(BY_STEPS))
+        if not _by_steps(p):
             p.override_settings = {**p.override_settings, BY_STEPS: True}
     elif compared == "sigma":
         # Never, until `prepare` knows the level.
@@ -109,7 +110,7 @@ def _why_not_here(p: Any) -> str:
     compared = probe.refiner_compares()
     if not compared:
         return "This host has no refiner: choose it as the refine stage's checkpoint instead, at a low strength."
-    if compared == "noise" and not getattr(shared.opts, BY_STEPS):
+    if compared == "noise" and not _by_steps(p):
         if probe.is_frozen(BY_STEPS):
             return f"This host does not let settings be changed ({BY_STEPS}): set the refiner in the host itself."
         # After an error there is nobody left to put it back.
@@ -124,6 +125,11 @@ def _why_not_here(p: Any) -> str:
         if not _over_sigmas(p.sampler_name):
             return f"On this host {p.sampler_name} takes no refiner: choose a sampler over noise levels (Euler, DPM++)."
     return ""
+
+
+def _by_steps(p: Any) -> bool:
+    """Whether this generation compares the share of the steps anyway."""
+    return bool((p.override_settings or {}).get(BY_STEPS, getattr(shared.opts, BY_STEPS)))
 
 
 def _base_name(p: Any) -> str:
