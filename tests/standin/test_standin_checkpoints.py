@@ -167,6 +167,18 @@ def test_the_refiner_takes_over_after_that_share_of_the_steps(
     assert webui.loads[-2][1] == first - 1
 
 
+@pytest.mark.parametrize("chosen_in_host", [True, False])
+@pytest.mark.parametrize("overridden", [True, False])
+def test_the_share_holds_whatever_a_request_overrides(webui: Counted, chosen_in_host: bool, overridden: bool) -> None:
+    webui.post("/sdapi/v1/options", {BY_STEPS: chosen_in_host})
+    settings = {"sd_model_checkpoint": SDXL, BY_STEPS: overridden}
+    webui.txt2img(with_refiner(at=0.8), steps=10, scheduler="Karras", override_settings=settings)
+    left = webui.get("/sdapi/v1/options")[BY_STEPS]
+    webui.post("/sdapi/v1/options", {BY_STEPS: False})
+    assert webui.loads[-2] == ["sdxlrefiner", 7]
+    assert left is chosen_in_host
+
+
 def test_in_img2img_the_share_is_of_the_steps_that_run(webui: Counted) -> None:
     picture = webui.txt2img().picture
     webui.img2img(picture, with_refiner(), **chosen(steps=20, denoising_strength=0.5))
