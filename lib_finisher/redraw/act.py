@@ -26,7 +26,7 @@ from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
-from lib_finisher.redraw.detail import FineDetail
+from lib_finisher.redraw.fine_detail import FineDetail
 from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to, turned
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.ladder import AreaBudget, smaller

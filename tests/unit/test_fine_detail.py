@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Box, Size, look, paste_region
 from lib_finisher.imaging.masks import ellipse
-from lib_finisher.redraw.detail import FineDetail
+from lib_finisher.redraw.fine_detail import FineDetail
 from lib_finisher.redraw.layout import Grid, even_grid, mixed_strips
 
 SIDE = 512
