@@ -1,7 +1,7 @@
 """Fine detail where tiles are mixed: the mean of two redraws that differ has less of it than either has alone.
 
 While tiles come in, the energy of each one's detail is kept, cell by cell; where they were mixed, what is left of the
-detail is then brought to that energy. Tiles that agree are left as they are: nothing was lost. Texture synthesis knows
+detail is then raised to that energy. Tiles that agree are left as they are: nothing was lost. Texture synthesis knows
 this as variance-preserving blending (Heitz and Neyret 2018, "High-Performance By-Example Noise using a
 Histogram-Preserving Blending Operator"); there the inputs are independent, here the loss is measured.
 """
@@ -59,7 +59,7 @@ class FineDetail:
         self._energy[rows, columns] += share[..., None] * _energies(tile)[: room[0], : room[1]]
 
     def restore(self, picture: Pixels, upright: Iterable[Box], lying: Iterable[Box]) -> None:
-        """Bring the detail in the strips where tiles are mixed, in `picture` itself, to what the tiles had.
+        """Raise the detail in the strips where tiles are mixed, in `picture` itself, to what the tiles had.
 
         The strips are `upright` between columns of tiles, `lying` between rows. Only where the tiles' weights sum to
         one: what fades into the old picture is left as it is, and so are strips too narrow to measure.
