@@ -43,7 +43,7 @@ def test_tiles_show_less_than_with_any_seam_fix(webui: Webui, sampler: str) -> N
     draft = drafted(side // 2)
     plain = np.clip(resize(draft.astype(np.float32) / 255, Size(side, side)), 0, 1)
     boxes = [patch.box for patch in tiles(size_of(plain), TILE, tile_overlap(TILE, STRENGTH), Look(0.0), CAPABILITIES)]
-    assert len(boxes) == 9
+    assert len(boxes) == 12
     shown, unseen, change = Gradients(CELL, geometric=True), Gradients(CELL, geometric=True), []
     for seed in range(3):
         tiled = upscaled(webui, draft, seed, method="tiled", tile=TILE, sampler=sampler)
