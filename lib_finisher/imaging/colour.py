@@ -39,15 +39,15 @@ def luminance(pixels: Pixels) -> Mask:
     return np.asarray(pixels @ _LUMA, dtype=np.float32)
 
 
-def low_frequencies(pixels: Pixels, into: Pixels | None = None) -> Pixels:
-    """What is left of a picture at a sixteenth of its size: its colours without its detail.
+def low_frequencies(pixels: Pixels, strength: float = 1.0, into: Pixels | None = None) -> Pixels:
+    """What is left of a picture at a sixteenth of its size: its colours without its detail, times `strength`.
 
     `into`, maybe the picture itself, is an array of its shape that may be written to; what counts is the result.
     """
     size = size_of(pixels)
     small = Size(-(-size.width // _LOW_FREQUENCY_SCALE), -(-size.height // _LOW_FREQUENCY_SCALE))
     reduced = cv2.resize(pixels, (small.width, small.height), interpolation=cv2.INTER_AREA)
-    blurred = cv2.GaussianBlur(reduced, (0, 0), 1.0, borderType=cv2.BORDER_REFLECT)
+    blurred = cv2.GaussianBlur(reduced, (0, 0), 1.0, borderType=cv2.BORDER_REFLECT) * np.float32(strength)
     whole = cv2.resize(blurred, (size.width, size.height), dst=into, interpolation=cv2.INTER_CUBIC)
     return np.asarray(whole, dtype=np.float32)
 
@@ -55,8 +55,7 @@ def low_frequencies(pixels: Pixels, into: Pixels | None = None) -> Pixels:
 def lock_low_frequencies(redrawn: Pixels, reference: Pixels, strength: float) -> Pixels:
     """`redrawn` with the low frequencies of `reference`, by `strength` (0..1); same shapes."""
     drift = np.subtract(reference, redrawn, order="C")
-    drift = low_frequencies(drift, into=drift)
-    drift *= np.float32(strength)
+    drift = low_frequencies(drift, strength, into=drift)
     drift += redrawn
     return drift
 

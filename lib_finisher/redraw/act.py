@@ -27,7 +27,7 @@ from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
 from lib_finisher.redraw.fine_detail import FineDetail
-from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to, turned
+from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to, turned, weigh
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.ladder import AreaBudget, smaller
 from lib_finisher.redraw.layout import mixed_strips
@@ -260,7 +260,7 @@ class _Run:
         weight, detail = patch.weight(), self.detail[job.request]
         if detail is not None:
             tile = locked if patch.unscaled else before + change
-        change *= weight[..., None]
+        weigh(change, weight)
         if request.gate is not None:
             reason = self.judged(request.gate, job, before, change)
             if reason:

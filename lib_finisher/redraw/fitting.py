@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.colour import lock_low_frequencies, match_ring
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
@@ -49,3 +50,9 @@ def change_in(result: Pixels, sampled: Pixels | None, before: Pixels, patch: Pat
     if sampled is not None and patch.canvas.area >= patch.box.area:
         return resize(result - sampled, patch.box.size)
     return resize(result, patch.box.size) - before
+
+
+def weigh(change: Pixels, weight: Mask) -> None:
+    """Multiply a change (height, width, 3) by a weight (height, width), in place."""
+    # A third of the time of broadcasting over a last axis of three.
+    change *= cv2.cvtColor(np.ascontiguousarray(weight, dtype=np.float32), cv2.COLOR_GRAY2RGB)
