@@ -1,9 +1,8 @@
-"""The command line's presets: list, show, resolve for a checkpoint, save, import, export, compare, bring back."""
+"""The command line's presets: list, resolve for a checkpoint, save, rename, import, export, compare, bring back."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,17 +10,18 @@ from typing import Any
 
 from PIL import Image
 
+from lib_finisher.cli_presets_told import change, entry_data, plain, print_json, resolved_data, rules, safe, whose
 from lib_finisher.console import tell, warn
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Listed
 from lib_finisher.hosts.port import Host
 from lib_finisher.imaging.files import PictureError, load_picture
 from lib_finisher.presets.errors import PresetError
-from lib_finisher.presets.fragment import MISSING, paths
+from lib_finisher.presets.fragment import paths
 from lib_finisher.presets.library import Library
-from lib_finisher.presets.matching import Candidate, Checkpoint, Entry, read_checkpoint
+from lib_finisher.presets.matching import Checkpoint, Entry, read_checkpoint
 from lib_finisher.presets.missing import with_what_is_here
-from lib_finisher.presets.origins import CHOSEN, DEFAULT, LAYERS
+from lib_finisher.presets.origins import LAYERS
 from lib_finisher.presets.preset import Preset, parse
 from lib_finisher.presets.resolve import Resolved, read_choice, resolve
 from lib_finisher.presets.share import (
@@ -36,7 +36,7 @@ from lib_finisher.presets.share import (
     preview,
     read_bundle,
 )
-from lib_finisher.recipe import Recipe, recorded, write_recipe
+from lib_finisher.recipe import Recipe, recorded
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _EXAMPLES = """\
@@ -57,7 +57,7 @@ def add_command(commands: Any) -> None:
         "presets", help=about[0].lower() + about[1:-1], description=about, epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    names = "{list,show,resolve,save,import,export,diff,delete,backups,restore}"
+    names = "{list,show,resolve,save,rename,duplicate,lock,unlock,import,export,diff,delete,backups,restore}"
     doing = parser.add_subparsers(title="commands", required=True, metavar=names)
 
     _add(doing, "list", _list, "list all presets, yours and those that come with Finisher")
@@ -79,6 +79,17 @@ def add_command(commands: Any) -> None:
         "--as", dest="layer", choices=LAYERS[1:-2], default="checkpoint", help="... or for all of its kind"
     )
     saved.add_argument("--replace", action="store_true", help="replace the preset of that name (a backup stays)")
+
+    renamed = _add(doing, "rename", _rename, "give a preset another name")
+    renamed.add_argument("name", metavar="NAME")
+    renamed.add_argument("new", metavar="NEW")
+
+    copied = _add(doing, "duplicate", _duplicate, "copy a preset, also one that comes with Finisher, as one of yours")
+    copied.add_argument("name", metavar="NAME")
+    copied.add_argument("new", nargs="?", default="", metavar="NEW", help="a free name by itself")
+
+    _add(doing, "lock", _lock, "lock a preset: it is neither changed nor deleted").add_argument("name", metavar="NAME")
+    _add(doing, "unlock", _unlock, "unlock a preset").add_argument("name", metavar="NAME")
 
     brought = _add(doing, "import", _import, "import presets from a file")
     brought.add_argument("source", type=Path, metavar="FILE")
@@ -175,21 +186,21 @@ def _told(options: argparse.Namespace, run: Callable[[argparse.Namespace, Librar
 def _list(options: argparse.Namespace, library: Library) -> int:
     entries = library.entries()
     if options.json:
-        _print({"presets": [_entry(item) for item in entries]})
+        print_json({"presets": [entry_data(item) for item in entries]})
         return 0
     rows = [("preset", "whose", "for", "hash", "when")]
     rows += [
-        (item.preset.name, item.source, _rules(item.preset), item.preset.content, item.preset.about) for item in entries
+        (item.preset.name, whose(item), rules(item.preset), item.preset.content, item.preset.about) for item in entries
     ]
-    widths = [max(len(_safe(row[column])) for row in rows) for column in range(4)]
+    widths = [max(len(safe(row[column])) for row in rows) for column in range(4)]
     for row in rows:
-        cells = [_safe(cell).ljust(width) for cell, width in zip(row, widths)]
-        tell("  ".join([*cells, _safe(row[4])]).rstrip())
+        cells = [safe(cell).ljust(width) for cell, width in zip(row, widths)]
+        tell("  ".join([*cells, safe(row[4])]).rstrip())
     return 0
 
 
 def _show(options: argparse.Namespace, library: Library) -> int:
-    _print(library.get(options.name).preset.as_json())
+    print_json(library.get(options.name).preset.as_json())
     return 0
 
 
@@ -198,7 +209,7 @@ def _resolve(options: argparse.Namespace, library: Library) -> int:
     candidates = library.explain(checkpoint)
     found = library.resolve(checkpoint, None, read_choice(options.preset))
     if options.json:
-        _print(_resolved(checkpoint, candidates, found))
+        print_json(resolved_data(checkpoint, candidates, found))
         return 0
     kind = ", ".join([checkpoint.family or "unknown family", *checkpoint.variants])
     tell(f"{checkpoint.name}: {kind} ({checkpoint.reason})")
@@ -231,7 +242,27 @@ def _save(options: argparse.Namespace, library: Library) -> int:
     if known is not None and not options.replace:
         raise PresetError(f"there is a preset {known.name!r} already. Say --replace, or take another name.")
     stored = library.store.save(preset, known.revision if known is not None else "")
-    tell(f"saved: {_safe(stored.name)} ({stored.content})")
+    tell(f"saved: {safe(stored.name)} ({stored.content})")
+    return 0
+
+
+def _rename(options: argparse.Namespace, library: Library) -> int:
+    tell(f"renamed: {safe(library.store.rename(options.name, options.new).name)}")
+    return 0
+
+
+def _duplicate(options: argparse.Namespace, library: Library) -> int:
+    tell(f"copied: {safe(library.duplicate(options.name, options.new).name)}")
+    return 0
+
+
+def _lock(options: argparse.Namespace, library: Library) -> int:
+    tell(f"locked: {safe(library.store.lock(options.name, True).name)}")
+    return 0
+
+
+def _unlock(options: argparse.Namespace, library: Library) -> int:
+    tell(f"unlocked: {safe(library.store.lock(options.name, False).name)}")
     return 0
 
 
@@ -240,14 +271,14 @@ def _import(options: argparse.Namespace, library: Library) -> int:
     previews = preview(presets, library.store.load().presets)
     if options.preview:
         for item in previews:
-            tell(f"{_safe(item.preset.name)}: {item.state}")
-            for change in item.changes:
-                tell(f"  {_change(*change)}")
+            tell(f"{safe(item.preset.name)}: {item.state}")
+            for changed in item.changes:
+                tell(f"  {change(*changed)}")
             for note in item.notes:
                 tell(f"  note: {note}")
         return 0
     for preset, became in import_presets(presets, library.store, options.how):
-        tell(f"{_safe(preset.name)}: {became}")
+        tell(f"{safe(preset.name)}: {became}")
     return 0
 
 
@@ -262,10 +293,10 @@ def _export(options: argparse.Namespace, library: Library) -> int:
 def _diff(options: argparse.Namespace, library: Library) -> int:
     rows = difference(library.get(options.first).preset, library.get(options.second).preset)
     if options.json:
-        _print([{"path": path, "first": _plain(one), "second": _plain(two)} for path, one, two in rows])
+        print_json([{"path": path, "first": plain(one), "second": plain(two)} for path, one, two in rows])
         return 0
     for row in rows:
-        tell(_change(*row))
+        tell(change(*row))
     if not rows:
         tell("they say the same")
     return 0
@@ -279,12 +310,12 @@ def _delete(options: argparse.Namespace, library: Library) -> int:
 
 def _backups(options: argparse.Namespace, library: Library) -> int:
     for item in library.store.backups(options.name):
-        tell(f"{item.file}  {_safe(item.name)}")
+        tell(f"{item.file}  {safe(item.name)}")
     return 0
 
 
 def _restore(options: argparse.Namespace, library: Library) -> int:
-    tell(f"restored: {_safe(library.store.restore(options.file).name)}")
+    tell(f"restored: {safe(library.store.restore(options.file).name)}")
     return 0
 
 
@@ -313,74 +344,3 @@ def _bytes(source: Path) -> bytes:
         return source.read_bytes()
     except OSError as error:
         raise PresetError(f"{source}: it cannot be read ({error.strerror or error}).") from error
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    preset = entry.preset
-    return {
-        "name": preset.name,
-        "built_in": entry.built_in,
-        "about": preset.about,
-        "match": preset.match.as_json(),
-        "locked": preset.locked,
-        "hash": preset.content,
-        "revision": preset.revision,
-    }
-
-
-def _resolved(checkpoint: Checkpoint, candidates: tuple[Candidate, ...], found: Resolved) -> dict[str, Any]:
-    return {
-        "checkpoint": {
-            "name": checkpoint.name,
-            "family": checkpoint.family,
-            "variants": list(checkpoint.variants),
-            "reason": checkpoint.reason,
-        },
-        "candidates": [
-            {
-                "name": item.entry.preset.name,
-                "built_in": item.entry.built_in,
-                "level": item.level.name.lower(),
-                "reason": item.reason,
-                "used": item.used,
-                "before": item.before or None,
-            }
-            for item in candidates
-        ],
-        "presets": list(found.names),
-        "hash": found.content,
-        "recipe": write_recipe(found.recipe),
-        "origins": {
-            path: {"layer": origin.layer, "preset": origin.preset}
-            for path, origin in found.origins.items()
-            if origin.layer != DEFAULT
-        },
-        "notes": list(found.notes),
-    }
-
-
-def _rules(preset: Preset) -> str:
-    rules = preset.match.as_json().items()
-    told = [f"{rule} {', '.join(value)}" if isinstance(value, list) else rule for rule, value in rules]
-    return "; ".join(told) or CHOSEN
-
-
-def _change(path: str, first: Any, second: Any) -> str:
-    return f"{path}: {_value(first)} → {_value(second)}"
-
-
-def _value(value: Any) -> str:
-    return "(says nothing)" if value is MISSING else json.dumps(value, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    return None if value is MISSING else value
-
-
-def _safe(text: str) -> str:
-    """A name as typed, but without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
-
-
-def _print(data: Any) -> None:
-    tell(json.dumps(data, indent=2, ensure_ascii=True))

@@ -17,7 +17,7 @@ from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, Entry
 from lib_finisher.presets.missing import Here, with_what_is_here
 from lib_finisher.presets.origins import LAYERS
-from lib_finisher.presets.preset import Fragment, Match, Preset, key_of, with_name
+from lib_finisher.presets.preset import Fragment, Preset, key_of
 from lib_finisher.presets.resolve import Resolved, masked, read_choice
 from lib_finisher.presets.store import NEW
 from lib_finisher.recipe import SECTIONS, write_recipe
@@ -166,12 +166,7 @@ def _rename(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
 
 def _duplicate(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     """Store a copy of a preset, also of a built-in one, as the user's own: unlocked, and to be chosen."""
-    entry = around.library.get(data["name"])
-    names = {item.preset.key: item for item in around.library.entries()}
-    new = data.get("new") or share.free_name(entry.preset.name, names)
-    # With the rules of the first it would take that one's place, being newer.
-    copied = replace(with_name(entry.preset, new), match=Match(), locked=False, created="", changed="")
-    return _stored(around.library.store.save(copied, NEW), around)
+    return _stored(around.library.duplicate(data["name"], data.get("new", "")), around)
 
 
 def _lock(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:

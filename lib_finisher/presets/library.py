@@ -11,10 +11,10 @@ from lib_finisher.presets.builtin import BUILT_IN
 from lib_finisher.presets.errors import Unknown
 from lib_finisher.presets.matching import Candidate, Checkpoint, Entry, Level, explain
 from lib_finisher.presets.origins import CHECKPOINT, EVERYTHING, FAMILY, VARIANT
-from lib_finisher.presets.preset import Fragment, Preset, key_of
+from lib_finisher.presets.preset import Fragment, Match, Preset, key_of, with_name
 from lib_finisher.presets.resolve import Choice, Resolved
 from lib_finisher.presets.share import free_name
-from lib_finisher.presets.store import PresetStore
+from lib_finisher.presets.store import NEW, PresetStore
 from lib_finisher.recipe import Recipe
 
 # A preset that a pattern found is for other checkpoints too, so it is not the one to save this checkpoint's in.
@@ -49,6 +49,17 @@ class Library:
             if entry.preset.key == key_of(name):
                 return entry
         raise Unknown(f"there is no preset {name!r}. Presets: {', '.join(item.preset.name for item in entries)}.")
+
+    def duplicate(self, name: str, new: str = "") -> Preset:
+        """Store a copy, also of a built-in preset, as the user's own: unlocked, and to be chosen.
+
+        Without `new` it gets a name that is free. Raises Unknown, and Conflict where `new` is taken.
+        """
+        preset = self.get(name).preset
+        new = new or free_name(preset.name, {item.preset.key: item for item in self.entries()})
+        # With the rules of the first it would take that one's place, being newer.
+        copied = replace(with_name(preset, new), match=Match(), locked=False, created="", changed="")
+        return self.store.save(copied, NEW)
 
     def explain(self, checkpoint: Checkpoint) -> tuple[Candidate, ...]:
         """Which presets a checkpoint gets, and why; see `matching.explain`."""

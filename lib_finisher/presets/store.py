@@ -117,10 +117,6 @@ class PresetStore:
                 files.replace(there.file, self._free(new))
             return renamed
 
-    def duplicate(self, name: str, new: str) -> Preset:
-        """Store a copy under another name, unlocked."""
-        return self.save(replace(with_name(self.get(name), new), locked=False, created="", changed=""), NEW)
-
     def lock(self, name: str, on: bool, expected: str | None = None) -> Preset:
         """Lock a preset, or unlock it: a locked one is neither changed nor deleted."""
         with self._changing():

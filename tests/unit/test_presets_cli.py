@@ -53,6 +53,28 @@ def test_save_list_show_diff_and_delete(recipe: str, folder: list[str], capfd: p
     assert told(capfd, "restore", backup, *folder).startswith("restored: Mine")
 
 
+def test_rename_duplicate_and_lock(
+    recipe: str, pony: str, folder: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    told(capfd, "save", "Mine", recipe, "--for", pony, *folder)
+    told(capfd, "lock", "mine", *folder)
+    assert "yours, locked" in told(capfd, "list", *folder)
+    for change in (("rename", "Mine", "Other"), ("delete", "Mine"), ("save", "Mine", recipe, "--replace")):
+        assert "Unlock it first" in told(capfd, *change, *folder, status=2)
+    assert told(capfd, "duplicate", "Mine", *folder) == "copied: Mine (2)\n"
+    first, copy = (json.loads(told(capfd, "show", name, *folder)) for name in ("Mine", "Mine (2)"))
+    assert copy["recipe"] == first["recipe"] and copy["recipe"]["refine"] == {"steps": 9}
+    assert not copy.get("locked") and not copy.get("match")
+    told(capfd, "duplicate", "Portrait", "My portraits", *folder)
+    assert "already" in told(capfd, "duplicate", "Portrait", "mine", *folder, status=2)
+    told(capfd, "unlock", "Mine", *folder)
+    assert "already" in told(capfd, "rename", "Mine", "My portraits", *folder, status=2)
+    assert told(capfd, "rename", "Mine", "Other", *folder) == "renamed: Other\n"
+    own = [item for item in json.loads(told(capfd, "list", "--json", *folder))["presets"] if not item["built_in"]]
+    assert [item["name"] for item in own] == ["Mine (2)", "My portraits", "Other"]
+    assert own[2]["match"] and not own[2]["locked"]
+
+
 def test_resolve_tells_which_presets_and_why(
     recipe: str, pony: str, folder: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,7 +97,6 @@ def test_a_locked_preset_is_neither_changed_nor_renamed_nor_deleted(store: Prese
         with pytest.raises(Locked, match="Unlock it first"):
             change()
     assert store.get("one") == kept
-    assert not store.duplicate("one", "copy").locked
     store.lock("one", False)
     assert store.save(replace(ONE, notes="x"), None).notes == "x"
 
