@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from lib_finisher.detect.detection import Detection, DetectorError
@@ -178,8 +179,10 @@ def _told(one: DetailPass, found: list[Detection], fresh: list[Detection], choic
     if not findings:
         return [f"{detectors} found {dropped}, filtered out", *earlier] if dropped else earlier
     sure = ", ".join(f"{item.confidence:.2f}" for item in findings)
-    kinds = {item.label for item in findings}
-    told = [f"{detectors} found {len(findings)} {'/'.join(sorted(kinds))} ({sure})", *earlier]
+    kinds = sorted(Counter(item.label for item in findings).items())
+    # A detector's labels are any words: no plural is made of them.
+    counted = " and ".join(f"1 {label}" if number == 1 else f"{number} × {label}" for label, number in kinds)
+    told = [f"{detectors} found {counted} ({sure})", *earlier]
     if dropped:
         told.append(f"{dropped} more filtered out")
     if choice.skipped:

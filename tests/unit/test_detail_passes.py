@@ -81,7 +81,7 @@ def picture(portrait: np.ndarray) -> np.ndarray:
 def test_detectors_of_one_pass_are_merged(host: EmbeddedHost, picture: np.ndarray) -> None:
     again = at(72, 61, 36, 0.95)
     done = run(host, picture, planted({"a": [LEFT, HAND], "b": [again, RIGHT]}), {"detector": "a, b"})
-    assert told(done).startswith("a and b found 3 face/hand") and done.reports[3].cost.patches == 3
+    assert told(done).startswith("a and b found 2 × face and 1 hand (") and done.reports[3].cost.patches == 3
     assert "0.95" in told(done) and "0.80" not in told(done)
 
 
