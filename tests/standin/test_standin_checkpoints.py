@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.model_files import FIXTURES, write_file
 from tests.smoke.client import DRAFT, Result, Webui, off, recipe
 from tests.standin.server import GRADIOS, standin
-from tests.unit.test_family import FIXTURES, write_file
 
 pytestmark = pytest.mark.slow
 SIZE = {"width": 128, "height": 96}

@@ -7,68 +7,18 @@ expectations follow from what those files are, not from the rows under test.
 from __future__ import annotations
 
 import io
-import json
-import os
-import pickle
-import struct
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 from lib_finisher import family as module
-from lib_finisher.family import Detected, Family, HeaderError, detect, detect_header, read_header
+from lib_finisher.family import Detected, Family, detect, detect_header, read_header
+from tests.model_files import FIXTURES, KNOWN, write_file, write_gguf
 
-FOLDER = Path(__file__).resolve().parents[1] / "facts" / "families"
-FIXTURES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
-KNOWN = [name for name, fixture in FIXTURES.items() if fixture["expected"]["family"] != "unknown"]
 FLAT = [n for n in KNOWN if all(len(e.get("shape", ())) <= 4 for e in FIXTURES[n]["header"].values())]
-SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "U8": 1, "I8": 1}
 LIMIT = 0.2  # seconds a file may take
-
-
-def write_file(path: Path, header: dict[str, Any], real_sizes: bool = os.name != "nt") -> Path:
-    """A safetensors file with this header and a hole where the tensors would be."""
-    full, offset = {}, 0
-    for key, entry in header.items():
-        full[key] = entry
-        if key != "__metadata__":
-            size = SIZES[entry["dtype"]] if real_sizes else 0
-            for dim in entry["shape"]:
-                size *= dim
-            full[key] = {**entry, "data_offsets": [offset, offset + size]}
-            offset += size
-    text = json.dumps(full).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + offset)
-    return path
-
-
-def gguf_text(text: str) -> bytes:
-    return struct.pack("<Q", len(text.encode())) + text.encode()
-
-
-def write_gguf(path: Path, header: dict[str, Any], pairs: dict[str, Any] | None = None, version: int = 3) -> Path:
-    """A GGUF file with these tensor infos (Q4_0, sizes fastest first) and no tensor data."""
-    tensors = {key: entry["shape"] for key, entry in header.items() if key != "__metadata__"}
-    out = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(pairs or {}))
-    for key, value in (pairs or {}).items():
-        if isinstance(value, str):
-            out += gguf_text(key) + struct.pack("<I", 8) + gguf_text(value)
-        elif isinstance(value, list):
-            out += gguf_text(key) + struct.pack(f"<IIQ{len(value)}i", 9, 5, len(value), *value)
-        else:
-            out += gguf_text(key) + struct.pack("<If", 6, value)
-    for key, shape in tensors.items():
-        out += gguf_text(key) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape[::-1], 2, 0)
-    path.write_bytes(out)
-    return path
 
 
 def summary(found: Detected) -> dict[str, Any]:
@@ -340,114 +290,6 @@ def test_the_title_in_the_metadata_counts_as_a_name() -> None:
     assert found.variants == ("animagine",) and found.label == "SDXL (animagine)"
 
 
-# -- files that cannot be read ----------------------------------------------------------------------
-
-
-def packed(text: bytes, length: int | None = None) -> bytes:
-    return struct.pack("<Q", len(text) if length is None else length) + text
-
-
-def zipped() -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("archive/data.pkl", b"x" * 4000)
-    return out.getvalue()
-
-
-GGUF = b"GGUF" + struct.pack("<I", 3)
-BROKEN = {
-    "empty.safetensors": (b"", "not a safetensors file"),
-    "short.safetensors": (b"\x10\0\0", "not a safetensors file"),
-    "zero.safetensors": (packed(b"", 0) + bytes(64), "not a safetensors file"),
-    "huge.safetensors": (packed(b"{}", 2**63), "not a safetensors file"),
-    "all_ones.safetensors": (b"\xff" * 64, "not a safetensors file"),
-    "over_limit.safetensors": (packed(b"{}", 100_000_001), "not a safetensors file"),
-    "cut_header.safetensors": (packed(b'{"a": {"dtype"', 5000), "cut short"),
-    "cut_tensors.safetensors": (
-        packed(b'{"a":{"dtype":"F16","shape":[8],"data_offsets":[0,16]}}'),
-        "cut short",
-    ),
-    "no_json.safetensors": (packed(b"{not json at all}"), "no valid JSON"),
-    "no_utf8.safetensors": (packed(b'{"\xff\xfe": 1}'), "no valid JSON"),
-    "half_json.safetensors": (packed(b'{"a": {"dtype": "F16"'), "no valid JSON"),
-    "long_number.safetensors": (packed(b'{"a": ' + b"9" * 9000 + b"}"), None),
-    "list.safetensors": (packed(b"[1, 2, 3]"), "no JSON object"),
-    "string.safetensors": (packed(b'"header"'), "no JSON object"),
-    "deep.safetensors": (packed(b'{"a":' + b"[" * 200_000), "no valid JSON"),
-    "deep_closed.safetensors": (packed(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "no valid JSON"),
-    "pickled.ckpt": (zipped(), "pickle"),
-    "zipped.safetensors": (zipped(), "pickle"),
-    "old.pt": (pickle.dumps({"state_dict": {}}, protocol=2) + bytes(64), "pickle"),
-    "text.ckpt": (b"just a text file, long enough", "pickle"),
-    "page.safetensors": (b"<!DOCTYPE html><html>not found</html>", "not a safetensors file"),
-    "short.gguf": (GGUF, "GGUF"),
-    "old_version.gguf": (b"GGUF" + struct.pack("<IQQ", 1, 0, 0), "GGUF"),
-    "many_tensors.gguf": (GGUF + struct.pack("<QQ", 2**60, 0), "GGUF"),
-    "long_key.gguf": (GGUF + struct.pack("<QQQ", 0, 1, 2**62), "GGUF"),
-    "bad_type.gguf": (GGUF + struct.pack("<QQ", 0, 1) + gguf_text("a") + struct.pack("<I", 77), "GGUF"),
-    "nested.gguf": (GGUF + struct.pack("<QQ", 0, 1) + gguf_text("a") + struct.pack("<IIQ", 9, 9, 1), "GGUF"),
-    "long_list.gguf": (
-        GGUF + struct.pack("<QQ", 0, 1) + gguf_text("a") + struct.pack("<IIQ", 9, 8, 2**40),
-        "GGUF",
-    ),
-    "cut_infos.gguf": (GGUF + struct.pack("<QQ", 2, 0) + gguf_text("a") + struct.pack("<I", 9), "GGUF"),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_broken_files_say_what_is_wrong(name: str, tmp_path: Path) -> None:
-    data, fault = BROKEN[name]
-    path = tmp_path / name
-    path.write_bytes(data)
-    start = time.perf_counter()
-    if fault is None:  # allowed to pass: Python 3.10 has no limit on the digits of a number
-        try:
-            assert detect(path).family is Family.UNKNOWN
-        except HeaderError as error:
-            assert name in str(error)
-    else:
-        with pytest.raises(HeaderError) as caught:
-            detect(path)
-        text = str(caught.value)
-        assert name in text and fault in text and text.endswith(".") and text.count(". ") >= 1
-        assert str(tmp_path) not in text
-    assert time.perf_counter() - start < LIMIT
-
-
-def test_folders_and_missing_files(tmp_path: Path) -> None:
-    with pytest.raises(HeaderError, match="not a file"):
-        detect(tmp_path)
-    with pytest.raises(HeaderError, match=r"gone\.safetensors: no such file"):
-        read_header(tmp_path / "gone.safetensors")
-    with pytest.raises(HeaderError, match="cannot be opened"):
-        read_header("bad\0name.safetensors")
-    with pytest.raises(HeaderError, match="not a table"):
-        detect_header([])  # type: ignore[arg-type]
-    assert issubclass(HeaderError, ValueError)
-
-
-def test_an_unreadable_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_file(tmp_path / "locked.safetensors", {})
-
-    def refuse(*_args: object, **_more: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(HeaderError, match=r"locked\.safetensors: cannot be opened"):
-        read_header(path)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [None, 7, "x", [], {}, {"shape": None}, {"shape": "320"}, {"shape": [None]}, {"shape": [-1, 4, 3, 3]},
-     {"shape": [True, 4]}, {"shape": [1.5]}, {"shape": []}, {"shape": [320]}],
-)  # fmt: skip
-def test_malformed_entries_are_no_evidence(entry: Any) -> None:
-    header = {**FIXTURES["sd1_unet_only"]["header"], "input_blocks.0.0.weight": entry}
-    assert detect_header(header).family in (Family.UNKNOWN, Family.SD1)
-    assert detect_header({"input_blocks.0.0.weight": entry, "__metadata__": entry}).family is Family.UNKNOWN
-
-
 def test_nothing_at_all() -> None:
     assert detect_header({}).family is Family.UNKNOWN
     assert detect_header({"__metadata__": {"modelspec.title": "Pony"}}, "pony.safetensors").variants == ()
@@ -463,83 +305,3 @@ def test_one_telling_key_is_not_enough() -> None:
         for prefix in module.PREFIXES:
             header = {prefix + key: {"dtype": "F16", "shape": [320, 4, 3, 3]}}
             assert detect_header(header).family is Family.UNKNOWN
-
-
-# -- noise ------------------------------------------------------------------------------------------
-
-QUIET = settings(
-    max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
-KEYS = st.sampled_from(sorted({key for name in KNOWN for key in FIXTURES[name]["header"]})) | st.text(max_size=20)
-ENTRY = st.fixed_dictionaries(
-    {
-        "dtype": st.sampled_from(["F16", "U8", 3, None]),
-        "shape": st.lists(st.integers(-2, 40000), max_size=5) | JSON,
-    }
-)
-
-
-def only_header_errors(path: Path) -> None:
-    start = time.perf_counter()
-    try:
-        found = detect(path)
-    except HeaderError as error:
-        assert path.name in str(error)
-    else:
-        assert isinstance(found.family, Family)
-    assert time.perf_counter() - start < 2.0
-
-
-@QUIET
-@given(data=st.binary(max_size=400), front=st.sampled_from([b"", b"GGUF", GGUF, b"PK", b"\x80\x02"]))
-@example(data=b"", front=b"GGUF")
-def test_random_bytes(data: bytes, front: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "noise.safetensors"
-    path.write_bytes(front + data)
-    only_header_errors(path)
-
-
-@QUIET
-@given(data=st.binary(max_size=300), tail=st.binary(max_size=20))
-def test_random_bytes_as_a_header(data: bytes, tail: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "noise.safetensors"
-    path.write_bytes(packed(b"{" + data) + tail)
-    only_header_errors(path)
-
-
-@QUIET
-@given(counts=st.tuples(st.integers(0, 3), st.integers(0, 3)), data=st.binary(max_size=200))
-def test_random_bytes_as_gguf_tables(counts: tuple[int, int], data: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "noise.gguf"
-    path.write_bytes(GGUF + struct.pack("<QQ", *counts) + gguf_text("a") + data)
-    only_header_errors(path)
-
-
-@QUIET
-@given(header=st.dictionaries(KEYS, ENTRY | JSON, max_size=30), name=st.text(max_size=30), metadata=JSON)
-def test_random_headers(header: dict[str, Any], name: str, metadata: Any, tmp_path: Path) -> None:
-    found = detect_header({**header, "__metadata__": metadata}, name)
-    assert isinstance(found, Detected) and found.reason
-    path = tmp_path / "noise.safetensors"
-    path.write_bytes(packed(json.dumps(header).encode()))
-    only_header_errors(path)
-
-
-@QUIET
-@given(name=st.sampled_from(KNOWN), data=st.data())
-def test_a_header_with_keys_missing_is_never_another_family(name: str, data: st.DataObject) -> None:
-    """Leaving keys out may lose the family, or a sibling's mark, but finds no unrelated family."""
-    fixture = FIXTURES[name]
-    keys = sorted(fixture["header"])
-    kept = data.draw(st.sets(st.sampled_from(keys), min_size=len(keys) * 3 // 4))
-    found = detect_header({key: fixture["header"][key] for key in kept})
-    siblings = {"sdxl_flux2": {"sdxl"}, "anima": {"cosmos2"}, "chroma": {"flux"}, "wan_5b": {"wan"}}
-    expected = fixture["expected"]["family"]
-    assert found.family.value in {expected, "unknown"} | siblings.get(expected, set())

@@ -19,7 +19,7 @@ from lib_finisher.redraw.networks import SDXL_REFINER, embedding_family, lora_fa
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import Patch, Request, everywhere
 from tests.conftest import Onward
-from tests.unit.test_family import write_file
+from tests.model_files import write_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "facts" / "families"
 

@@ -12,7 +12,7 @@ from lib_finisher.cli import main
 from lib_finisher.presets.builtin import PRESETS
 from lib_finisher.recipe import read_recipe
 from tests.conftest import PORTRAIT
-from tests.unit.test_variants import FIXTURES, write_file
+from tests.model_files import FIXTURES, write_file
 
 QUICK = ["--set", "refine.steps=4", "--set", "detail.steps=4", "--set", "upscale.steps=4"]
 

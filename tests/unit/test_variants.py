@@ -5,8 +5,6 @@ What a name is expected to tell is what its publisher says the file is.
 
 from __future__ import annotations
 
-import json
-import os
 import struct
 import time
 from pathlib import Path
@@ -16,11 +14,8 @@ import pytest
 
 from lib_finisher.family import detect_header
 from lib_finisher.variants import look_at, variants_in, variants_of
-from tests.unit.test_family import write_gguf
+from tests.model_files import FIXTURES, write_file, write_gguf
 
-FOLDER = Path(__file__).resolve().parents[1] / "facts" / "families"
-FIXTURES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
-SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "U8": 1, "I8": 1}
 LIMIT = 0.2  # seconds a file may take
 FEW = {"turbo", "lightning", "hyper", "lcm", "dmd", "schnell"}
 
@@ -65,24 +60,6 @@ LOOK_ALIKES = (
     "illustrationMix.safetensors", "lightningbolt.safetensors", "refined_v10.safetensors", "noobie.safetensors",
     "admdata.safetensors", "inpainter.safetensors", "24steps_of_grey.safetensors",
 )  # fmt: skip
-
-
-def write_file(path: Path, header: dict[str, Any]) -> Path:
-    """A safetensors file with this header and a hole where the tensors would be."""
-    full, offset = {}, 0
-    for key, entry in header.items():
-        full[key] = entry
-        if key != "__metadata__":
-            size = SIZES[entry["dtype"]] if os.name != "nt" else 0
-            for dim in entry["shape"]:
-                size *= dim
-            full[key] = {**entry, "data_offsets": [offset, offset + size]}
-            offset += size
-    text = json.dumps(full).encode()
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + offset)
-    return path
 
 
 def with_titles(fixture: str, **titles: str) -> dict[str, Any]:
