@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.files import load_picture
 from tests.conftest import PORTRAIT
-from tests.smoke.client import Webui, off, recipe
+from tests.smoke.client import Webui, encoded, off, recipe
 from tests.standin.server import GRADIOS, Standin, standin
 
 pytestmark = pytest.mark.slow
@@ -55,6 +57,20 @@ def test_a_lut_that_is_not_there_is_told(host: Standin, portrait: np.ndarray) ->
     picture, infotext = graded(host, portrait, {"lut": "../Warm", "contrast": 0.3})
     assert "there is no LUT" in infotext and str(host.data) not in infotext
     assert np.array_equal(picture, graded(host, portrait, {"contrast": 0.3})[0])
+
+
+def test_the_routes_offer_luts_and_take_them_as_the_page_does(host: Standin, portrait: np.ndarray) -> None:
+    webui = Webui(host.url)
+    assert webui.get("/finisher/v1/schema")["choices"]["lut"] == ["Warm.cube"]
+    for name, taken in (("Warm.cube", True), ("warm", True), ("", True), ("Cold", False)):
+        asked = {"image": encoded(portrait), "recipe": {**OTHERS, "grade": {"lut": name}}}
+        if taken:
+            webui.post("/finisher/v1/plan", asked)
+            continue
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            webui.post("/finisher/v1/plan", asked)
+        (problem,) = json.loads(refused.value.read())["detail"]
+        assert problem["field"] == "recipe.grade.lut" and "'Cold' is not here" in str(problem)
 
 
 def test_the_16_bit_picture_is_saved_where_that_is_set(host: Standin, portrait: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from lib_finisher.api.infotext import KEY
-from lib_finisher.hosts.webui import assets, models, probe, regions
+from lib_finisher.hosts.webui import offered, probe, regions
 from lib_finisher.hosts.webui.detectors import detectors
 from lib_finisher.hosts.webui.presets import pasted
 from lib_finisher.stages.detail_targets import suggested
@@ -30,7 +30,7 @@ def _offer() -> Offer:
     here = detectors()
     targets = {item.name: suggested(item.target) for item in here.listed() if item.present}
     return Offer(
-        {**models.choices(here.names()), **assets.choices()},
+        offered.choices(),
         probe.missing_controls(),
         {"detector": {name: values for name, values in targets.items() if values}},
     )

@@ -15,8 +15,7 @@ from lib_finisher.api.infotext import KEY
 from lib_finisher.api.presets import CHOICE, Surroundings, resolved_for
 from lib_finisher.api.requests import Reading
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import assets, models, probe, xyz
-from lib_finisher.hosts.webui.detectors import detectors
+from lib_finisher.hosts.webui import models, offered, probe, xyz
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, read_checkpoint
 from lib_finisher.presets.preset import NONE
@@ -46,8 +45,7 @@ def names() -> list[str]:
 
 def surroundings(checkpoint: str = "") -> Surroundings:
     """The presets, the named checkpoint or the one that the user chose, and what this host has. Raises HostError."""
-    here = {**models.choices(detectors().names()), **assets.choices()}
-    return Surroundings(library(), _facts(checkpoint), here)
+    return Surroundings(library(), _facts(checkpoint), offered.choices())
 
 
 def surroundings_of(data: Mapping[str, Any]) -> Surroundings:

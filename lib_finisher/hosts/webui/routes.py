@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBasic
-from modules import call_queue, paths_internal, script_callbacks, sd_models, shared
+from modules import call_queue, paths_internal, script_callbacks, shared
 from starlette.exceptions import HTTPException
 
 from lib_finisher.api import answers, requests
@@ -25,10 +25,10 @@ from lib_finisher.detect.fetching import FetchError
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Event, Meter, Progress
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import models, speed
+from lib_finisher.hosts.webui import offered, speed
 from lib_finisher.hosts.webui.assets import assets
 from lib_finisher.hosts.webui.control import HostControl, Job, show
-from lib_finisher.hosts.webui.detectors import Choosable, detectors, fetched, listed
+from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, outer, told_fields
 from lib_finisher.hosts.webui.presets import reading, surroundings_of
@@ -255,9 +255,7 @@ def _works(asked: requests.FinishRequest) -> list[Work]:
 
 def offer() -> requests.Offer:
     """What this host has for the controls that name something of it."""
-    return requests.Offer(
-        models.choices(detectors().names()), {"checkpoint": sd_models.checkpoint_aliases, "detector": Choosable()}
-    )
+    return requests.Offer(offered.choices(), offered.also())
 
 
 def find_beside(name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
