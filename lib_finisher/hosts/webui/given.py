@@ -16,7 +16,14 @@ from lib_finisher.imaging.arrays import Mask
 from lib_finisher.stages.base import UNUSED
 from lib_finisher.stages.stage import Base
 
-_ASSEMBLING = ("SD upscale", "Ultimate SD upscale", "Outpainting mk2", "Poor man's outpainting")
+# Scripts of the host and of others that make a picture of many generations, and what they do with each.
+_GOING_ON = {
+    "SD upscale": "puts its pictures together",
+    "Ultimate SD upscale": "puts its pictures together",
+    "Outpainting mk2": "puts its pictures together",
+    "Poor man's outpainting": "puts its pictures together",
+    "Loopback": "makes the next picture of each",
+}
 
 
 def base_of(p: Any, index: int) -> Base:
@@ -56,12 +63,24 @@ def mask_of(p: Any, image: Image.Image, use: str) -> Mask | None:
 
 
 def why_the_size_must_stay(p: Any) -> str:
-    """What will be done with the picture afterwards that fails on another size; "" where nothing is."""
+    """What the host will do with the picture afterwards that fails on another size; "" where it does nothing."""
     composes = shared.opts.return_mask_composite or shared.opts.save_mask_composite
     if composes and getattr(p, "mask_for_overlay", None) is not None:
         return "the host composes the inpaint mask with the result"
-    script = _chosen_script(p)
-    return f"the script {script} puts its pictures together" if script in _ASSEMBLING else ""
+    return ""
+
+
+def why_left_alone(p: Any) -> str:
+    """Why a picture is not to be finished: the chosen script goes on with it, and would have it finished again and
+    again; "" where none does."""
+    script = chosen_script(p)
+    return f"the script {script} {_GOING_ON[script]}" if script in _GOING_ON else ""
+
+
+def shown_as_they_are(p: Any) -> bool:
+    """Whether the pictures of this generation go to the gallery as they are: no script takes them one by one, and
+    none is put in the place of the one that is upscaled from the gallery."""
+    return not chosen_script(p) and not getattr(p, "txt2img_upscale", False)
 
 
 def hires_note(p: Any, before: tuple[int, int], after: tuple[int, int]) -> str:
@@ -72,7 +91,7 @@ def hires_note(p: Any, before: tuple[int, int], after: tuple[int, int]) -> str:
     return f"hires fix is part of the base: {first} became {base} by it, and the stages made that {done}"
 
 
-def _chosen_script(p: Any) -> str:
+def chosen_script(p: Any) -> str:
     """The title of the script that the user chose in the list of scripts, "" for none."""
     listed = getattr(p.scripts, "selectable_scripts", None) or []
     number = p.script_args[0] if p.script_args and isinstance(p.script_args[0], int) else 0

@@ -76,7 +76,7 @@ def before_process(p: Any, values: Sequence[Any]) -> None:
     except SettingsError:
         # `process` says it.
         return
-    if asked.enabled:
+    if asked.enabled and not given.why_left_alone(p):
         base = _base_settings(p, asked.recipe)
         if base.finish_only and finish_only.applies(p):
             finish_only.begin(p, base)
@@ -89,17 +89,26 @@ def process(p: Any, values: Sequence[Any]) -> None:
         return
     try:
         asked = read_arguments(values)
-        if not asked.enabled:
-            return
-        wanted = settings.read()
-        host = WebuiHost(p, wanted.scripts)
-        found = presets.effective(p, asked.recipe)
+        if asked.enabled:
+            _begin(p, asked.recipe)
     except SettingsError as error:
         telling.failed(p, " ".join(error.problems))
-        return
     except HostError as error:
         telling.failed(p, str(error))
+    # The host would go on as if nothing had been asked for; the user learns the reason.
+    except Exception as error:
+        logger.exception("Finishing could not begin.")
+        telling.failed(p, f"{type(error).__name__}: {error}")
+
+
+def _begin(p: Any, recipe: Mapping[str, Any]) -> None:
+    why = given.why_left_alone(p)
+    if why:
+        p.comment(f'Finisher: not used, because {why}. Finish its result afterwards, with "Finish only" in img2img.')
         return
+    wanted = settings.read()
+    host = WebuiHost(p, wanted.scripts)
+    found = presets.effective(p, recipe)
     for note in (*found.notes, *refiner.prepare(p)):
         p.comment(f"Finisher: {note}")
     setattr(p, _RUN, _Run(host, HostControl(), found.recipe, wanted, AreaBudget(host.capabilities)))
@@ -183,7 +192,13 @@ def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
     telling.save_pictures(p, base, done, run.wanted)
     telling.save_deep(p, done, run.wanted)
     if done.without is not None:
-        run.beside.append(telling.without(p, done, run.wanted))
+        beside = telling.without(p, done, run.wanted)
+        if given.shown_as_they_are(p):
+            run.beside.append(beside)
+        else:
+            kept = "saved, not shown" if p.save_samples() else "not shown"
+            why = "what made this one counts its pictures"
+            p.comment(f"Finisher: the picture without {done.compared} is {kept}, because {why}")
 
 
 def _idle_note(p: Any, recipe: Recipe) -> str:

@@ -209,7 +209,8 @@ def _batch_limits(native_side: int) -> tuple[int, int]:
     if getattr(shared.sd_model, "is_wan", False):
         # Neo rounds such a batch to the length of a video.
         return native, 1
-    if not torch.cuda.is_available():
+    # The host may have been told to leave a card alone.
+    if not torch.cuda.is_available() or torch.device(devices.device).type != "cuda":
         return 4 * native, 4
     gib = torch.cuda.get_device_properties(devices.device).total_memory / _GIB
     return max(native, int((gib - 4) * 400_000)), 8

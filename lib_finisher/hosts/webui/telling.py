@@ -100,7 +100,11 @@ def save_deep(p: Any, done: Finished, wanted: Preferences) -> None:
             Image.fromarray(done.in_8_bits()), folder, "", p.seeds[index], p.prompts[index], "png", info=text, p=p,
             suffix="-finisher-16bit",
         )  # fmt: skip
-        save_png(_last_of(Path(name)), done.pixels, texts={"parameters": text}, depth=16)
+        file = _last_of(Path(name))
+        with Image.open(file) as written:
+            # No more than the host has written: its setting, and other extensions, may keep the infotext out.
+            texts = {key: value for key, value in written.info.items() if isinstance(value, str)}
+        save_png(file, done.pixels, texts=texts, depth=16)
     except OSError as error:
         p.comment(f"Finisher: the 16-bit picture could not be saved in {folder} ({error.strerror or error})")
         logger.warning("Finisher: the 16-bit picture could not be saved in %s: %s", folder, error)
@@ -125,7 +129,8 @@ def without(p: Any, done: Finished, wanted: Preferences) -> tuple[Image.Image, s
         text = _infotext(p)
     if p.save_samples():
         _save(p, {f"without-{done.compared}": picture}, text, wanted)
-    picture.info["parameters"] = text
+    if shared.opts.enable_pnginfo:
+        picture.info["parameters"] = text
     return picture, text
 
 
