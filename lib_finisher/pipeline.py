@@ -22,9 +22,9 @@ from lib_finisher.hosts.port import Host
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.plan.rates import Rates
 from lib_finisher.recipe import Recipe
-from lib_finisher.redraw.act import PatchMemory
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.redraw.patch import Cost
+from lib_finisher.redraw.watching import PatchMemory
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Finder, Tools, Work

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from lib_finisher.assets import Assets
@@ -21,11 +22,12 @@ from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
 from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.recipe import Recipe
-from lib_finisher.redraw.act import PatchMemory, redraw
-from lib_finisher.redraw.ladder import AreaBudget
+from lib_finisher.redraw.act import redraw
+from lib_finisher.redraw.ladder import NO_MEMORY, AreaBudget, ran_out
 from lib_finisher.redraw.limit import fitted, limited, within
 from lib_finisher.redraw.mark import marked
-from lib_finisher.redraw.patch import Refusal, Request
+from lib_finisher.redraw.patch import Outcome, Refusal, Request
+from lib_finisher.redraw.watching import PatchMemory
 from lib_finisher.stages.base import RESTRICTS, TO_REPAIR
 from lib_finisher.stages.regions import region_from
 from lib_finisher.stages.stage import Base, Finder, Redraws, Stage, StageOutput, Tools, Work
@@ -146,30 +148,49 @@ class Turn:
 
     def limit(self, hand: InHand) -> Mask | None:
         """Where the stage may change the picture; None means everywhere. New borders are not for a mask to forbid."""
-        return hand.work.mask if hand.restricted and self.stage.name != "extend" else None
+        if not hand.restricted or self.stage.name == "extend":
+            return None
+        moved = hand.request.limit if hand.request is not None else None
+        return hand.work.mask if moved is None else moved
 
     def redraw_requests(self, waiting: Sequence[InHand]) -> None:
         """Run what the pictures ask for, all of them together, until none asks any more."""
         while asking := [hand for hand in waiting if hand.request is not None]:
             requests = [hand.request for hand in asking if hand.request is not None]
             began = time.perf_counter()
-            outcomes = redraw(
-                requests,
-                self.means.host,
-                self.means.budget,
-                self.meter,
-                self.memory,
-                self.means.free_detectors,
-            )
+            outcomes = self.outcomes(requests)
             seconds = time.perf_counter() - began
-            work = sum(outcome.cost.megapixel_steps for outcome in outcomes)
+            work = sum(outcome.cost.megapixel_steps for outcome in outcomes if isinstance(outcome, Outcome))
             for hand, request, outcome in zip(asking, requests, outcomes):
-                limit = self.limit(hand)
-                if limit is not None and not self.stage.maps:
-                    outcome.picture = within(request.picture, outcome.picture, limit)
+                if isinstance(outcome, str):
+                    self.finish(hand, StageOutput(hand.work.pixels, "failed", outcome))
+                    continue
                 share = outcome.cost.megapixel_steps / work if work > 0 else 1.0 / len(outcomes)
                 hand.seconds += seconds * share
+                limit = self.limit(hand)
+                if limit is not None and not self.stage.maps:
+                    try:
+                        outcome.picture = within(request.picture, outcome.picture, limit)
+                    except (MemoryError, cv2.error) as error:
+                        self.finish(hand, StageOutput(hand.work.pixels, "failed", _why(error)))
+                        continue
                 self.advance(hand, outcome)
+
+    def outcomes(self, requests: Sequence[Request]) -> list[Outcome | str]:
+        """What becomes of each request, or why nothing does."""
+        try:
+            return [
+                *redraw(
+                    requests, self.means.host, self.means.budget, self.meter, self.memory, self.means.free_detectors
+                )
+            ]
+        # One picture's surprise must not end the run of the others: what came of theirs is in the memory of patches.
+        except Exception as error:
+            if len(requests) > 1:
+                return [self.outcomes([request])[0] for request in requests]
+            if not ran_out(error):
+                logger.exception("The redraw of the stage %s failed.", self.stage.name)
+            return [_why(error)]
 
     def advance(self, hand: InHand, answer: Any) -> None:
         """Let the stage go on with one picture, to its next request or to its end."""
@@ -178,36 +199,48 @@ class Turn:
         began = time.perf_counter()
         try:
             hand.request = hand.running.send(answer)
+            self.prepare(hand, hand.request)
+            hand.seconds += time.perf_counter() - began
         except StopIteration as stop:
             hand.seconds += time.perf_counter() - began
             self.finish(hand, stop.value)
-            return
         except Interrupted:
             self.finish(hand, StageOutput(hand.work.pixels, stopped="interrupted"))
-            return
         except Skipped:
             self.finish(hand, StageOutput(hand.work.pixels, stopped="skipped"))
-            return
-        except (HostError, DetectorError, MemoryError) as error:
-            self.finish(hand, StageOutput(hand.work.pixels, "failed", str(error) or "out of memory"))
-            return
+        except (HostError, DetectorError) as error:
+            self.finish(hand, StageOutput(hand.work.pixels, "failed", str(error) or type(error).__name__))
         # One picture's surprise must not end the run of the others; the log has the traceback.
         except Exception as error:
-            logger.exception("The stage %s failed.", self.stage.name)
-            self.finish(hand, StageOutput(hand.work.pixels, "failed", f"{type(error).__name__}: {error}"))
-            return
+            if not ran_out(error):
+                logger.exception("The stage %s failed.", self.stage.name)
+            self.finish(hand, StageOutput(hand.work.pixels, "failed", _why(error)))
+
+    def prepare(self, hand: InHand, request: Request) -> None:
+        """Hold a request to the user's mask, and mark what it redraws for whoever wants to see that."""
         limit = self.limit(hand)
-        if limit is not None and hand.request is not None:
+        if limit is not None:
             # What maps pixels too is held to the mask at its end; its soft edge must not count twice.
-            hand.request = limited(hand.request, np.ceil(limit) if self.stage.maps else limit)
-        if self.means.keep_stages and hand.request is not None and not hand.request.together:
+            request = limited(request, np.ceil(limit) if self.stage.maps else limit)
+        if self.means.keep_stages and not request.together:
             # Of several passes each marks the preview further.
             before = hand.done.previews.get(self.stage.name)
-            hand.done.previews[self.stage.name] = marked(hand.request, before)
-        hand.seconds += time.perf_counter() - began
+            hand.done.previews[self.stage.name] = marked(request, before)
+        hand.request = request
 
     def finish(self, hand: InHand, output: StageOutput) -> None:
         """Take over what the stage made, and store it when it is complete."""
+        hand.request = None
+        try:
+            self.take_over(hand, output)
+        except (MemoryError, cv2.error) as error:
+            if not ran_out(error):
+                raise
+            # The picture stays as it was before the stage, and the others go on.
+            self.report(hand, StageOutput(hand.work.pixels, "failed", NO_MEMORY, cost=output.cost, notes=output.notes))
+
+    def take_over(self, hand: InHand, output: StageOutput) -> None:
+        """See `finish`. Raises MemoryError before it has changed anything in hand."""
         limit = self.limit(hand)
         if limit is not None and self.stage.maps and output.status == "ran":
             output.pixels = within(hand.work.pixels, output.pixels, limit)
@@ -296,6 +329,11 @@ class Turn:
                 # The stage itself will say that it is not there.
                 told.append("")
         return told
+
+
+def _why(error: Exception) -> str:
+    """What the user is told of an error that no stage expected."""
+    return NO_MEMORY if ran_out(error) else f"{type(error).__name__}: {error}"
 
 
 def _left_out(output: StageOutput, pixels: Pixels, status: str, reason: str) -> StageOutput:

@@ -16,15 +16,24 @@ Mask = npt.NDArray[np.float32]
 Rounded = npt.NDArray[np.uint16]
 """A picture between two stages: shape (height, width, 3), RGB, 0..65535."""
 
+_STRIP = 256
+
 
 def from_uint16(rounded: Rounded) -> Pixels:
     """The float picture of a 16-bit one. Exact for every value that came from 8 bits."""
-    return rounded.astype(np.float32) / np.float32(65535.0)
+    pixels = rounded.astype(np.float32)
+    pixels /= np.float32(65535.0)
+    return pixels
 
 
 def to_uint16(pixels: npt.NDArray[Any]) -> Rounded:
     """Round a float picture (0..1, clipped) to 16 bits, the lossless currency between stages."""
-    return np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(65535.0)).astype(np.uint16)
+    rounded = np.empty(pixels.shape, dtype=np.uint16)
+    # In strips: a picture of 16384 × 16384 would take twice 3 GB on the way.
+    for top in range(0, len(pixels), _STRIP):
+        strip = slice(top, top + _STRIP)
+        rounded[strip] = np.rint(np.clip(pixels[strip], 0.0, 1.0) * np.float32(65535.0))
+    return rounded
 
 
 def to_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

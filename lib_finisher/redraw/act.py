@@ -7,13 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
-from typing import Protocol
 
+import cv2
 import numpy as np
 
 from lib_finisher.hosts.port import (
     Batch,
-    Capabilities,
     Element,
     Host,
     HostError,
@@ -29,35 +28,14 @@ from lib_finisher.redraw.batches import even_chunks, rounds
 from lib_finisher.redraw.fine_detail import FineDetail
 from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to, turned, weigh
 from lib_finisher.redraw.gates import broken
-from lib_finisher.redraw.ladder import AreaBudget, smaller
+from lib_finisher.redraw.ladder import NO_MEMORY, AreaBudget, ran_out, smaller
 from lib_finisher.redraw.layout import mixed_strips
 from lib_finisher.redraw.networks import misfits
 from lib_finisher.redraw.patch import Cost, Gate, Outcome, Patch, Refusal, Request
+from lib_finisher.redraw.unused import unused
+from lib_finisher.redraw.watching import BatchProgress, PatchMemory, Watcher
 
 logger = logging.getLogger(__name__)
-
-
-class Watcher(Protocol):
-    """What the act tells of its progress, and where it learns that it is to stop."""
-
-    def check(self) -> None:
-        """Raises Interrupted or Skipped when the user said so."""
-
-    def begin(self, labels: Sequence[str]) -> None:
-        """These patches are sampled next."""
-
-    def advance(self, megapixel_steps: float) -> None:
-        """That much more has been sampled."""
-
-
-class PatchMemory(Protocol):
-    """Where finished patches of an unfinished picture are kept, so that a later run takes them up."""
-
-    def recall(self, key: str) -> Pixels | None:
-        """The finished patch of that key, or None."""
-
-    def keep(self, key: str, pixels: Pixels) -> None:
-        """Store a finished patch."""
 
 
 def redraw(
@@ -74,9 +52,9 @@ def redraw(
     that fails, for too little memory or for an interruption: the outcome says so, and old pixels stay. `relieve` gives
     back memory that others than the engine hold; it is called where memory was short.
     """
-    outcomes = [Outcome(request.picture if request.together else request.picture.copy()) for request in requests]
+    outcomes = [Outcome(request.picture) for request in requests]
     for request, outcome, strange in zip(requests, outcomes, misfits(requests, host)):
-        outcome.notes += [*_unused(request, host.capabilities), *strange]
+        outcome.notes += [*unused(request, host.capabilities), *strange]
     run = _Run(requests, outcomes, host, budget, watcher, memory, relieve)
     try:
         run.all_rounds()
@@ -89,28 +67,17 @@ def redraw(
 
 
 class _Job:
-    """A patch, the request it came from, and the picture that its crop is cut from."""
+    """A patch, the picture that its crop is cut from, and of which request's which patch it is, or a piece."""
 
-    def __init__(self, request: int, patch: Patch, source: Pixels) -> None:
+    def __init__(self, request: int, number: int, patch: Patch, source: Pixels) -> None:
         self.request = request
+        self.number = number
         self.patch = patch
         self.source = source
 
-
-class _BatchWatch:
-    """Turns the engine's steps into progress, and asks after each whether to go on; keeps expanded prompts."""
-
-    def __init__(self, watcher: Watcher, megapixels: float) -> None:
-        self._watcher = watcher
-        self._megapixels = megapixels
-        self.prompts: dict[int, str] = {}
-
-    def expanded(self, number: int, prompt: str, negative_prompt: str) -> None:
-        self.prompts[number] = f"{prompt} | negative: {negative_prompt}" if negative_prompt else prompt
-
-    def step(self, number: int, total: int) -> None:
-        self._watcher.advance(self._megapixels)
-        self._watcher.check()
+    def piece(self, patch: Patch, source: Pixels) -> _Job:
+        """A smaller patch for a part of this one."""
+        return _Job(self.request, self.number, patch, source)
 
 
 class _Run:
@@ -132,6 +99,7 @@ class _Run:
         self.memory = memory
         self.relieve = relieve
         self.left = [len(request.patches) for request in requests]
+        self.redrawn: set[tuple[int, int]] = set()
         self.detail = [
             FineDetail(*request.picture.shape[:2]) if request.together and len(request.patches) > 1 else None
             for request in requests
@@ -143,12 +111,23 @@ class _Run:
             jobs = []
             for index, plan in enumerate(plans):
                 if number < len(plan):
-                    # Overlapping tiles are all cut from the picture as it was; patches apart may share one array.
-                    source = self.outcomes[index].picture
-                    if self.requests[index].together:
-                        self.outcomes[index].picture = source.copy()
-                    jobs += [_Job(index, self.requests[index].patches[i], source) for i in plan[number]]
+                    jobs += self.jobs(index, plan[number], number == 0)
             self.one_round(jobs)
+
+    def jobs(self, index: int, numbers: Sequence[int], first: bool) -> list[_Job]:
+        request, outcome = self.requests[index], self.outcomes[index]
+        source = outcome.picture
+        jobs = [_Job(index, number, request.patches[number], source) for number in numbers]
+        # Overlapping tiles are all cut from the picture as it was; patches apart may share one array.
+        if request.together or first:
+            try:
+                outcome.picture = source.copy()
+            except MemoryError as error:
+                self.no_room(jobs, error)
+                return []
+            for job in jobs:
+                job.source = source if request.together else outcome.picture
+        return jobs
 
     def one_round(self, jobs: list[_Job]) -> None:
         groups: dict[tuple[Size, Sampling], list[_Job]] = {}
@@ -170,8 +149,12 @@ class _Run:
             for job in jobs:
                 self.one_smaller(job, sampling, "it did not fit before")
             return
-        elements = [self.element(job) for job in jobs]
-        keys = [self.key(element, sampling) if self.memory is not None else "" for element in elements]
+        try:
+            elements = [self.element(job) for job in jobs]
+            keys = [self.key(element, sampling) if self.memory is not None else "" for element in elements]
+        except (MemoryError, cv2.error) as error:
+            self.no_room(jobs, error)
+            return
         fresh: list[int] = []
         for index, (job, key) in enumerate(zip(jobs, keys)):
             found = self.memory.recall(key) if self.memory is not None else None
@@ -186,7 +169,7 @@ class _Run:
     def sample(self, jobs: list[_Job], elements: list[Element], keys: list[str], sampling: Sampling) -> None:
         canvas = jobs[0].patch.sampled
         self.watcher.begin([job.patch.label for job in jobs])
-        watch = _BatchWatch(self.watcher, canvas.megapixels * len(jobs))
+        watch = BatchProgress(self.watcher, canvas.megapixels * len(jobs))
         began = time.perf_counter()
         try:
             results = self.host.redraw(Batch(sampling, tuple(elements)), watch)
@@ -222,8 +205,7 @@ class _Run:
             self.relieve()
         self.host.free_memory()
         self.budget.failed(canvas, len(jobs))
-        for job in jobs:
-            self.outcomes[job.request].degraded = True
+        self.degrade(jobs)
         if len(jobs) > 1:
             self.note(jobs, f"out of memory with {len(jobs)} crops of {canvas} at once: went on with fewer")
             for chunk in even_chunks(range(len(jobs)), self.budget.elements(canvas)):
@@ -239,13 +221,33 @@ class _Run:
                 job, f"out of memory even at {canvas}, the smallest size that could be tried ({why})", engine=True
             )
             return
+        self.degrade([job])
         self.note([job], f"out of memory at {canvas}: went on with {pieces[0].canvas}")
         # The pieces overlap: all are cut from the picture as it was before the first of them.
-        source = job.source if self.requests[job.request].together else job.source.copy()
+        try:
+            source = job.source if self.requests[job.request].together else job.source.copy()
+        except MemoryError as error:
+            self.no_room([job], error)
+            return
         for piece in pieces:
-            self.one_batch([_Job(job.request, piece, source)], piece.sampled, sampling)
+            self.one_batch([job.piece(piece, source)], piece.sampled, sampling)
+
+    def no_room(self, jobs: list[_Job], error: Exception) -> None:
+        """Memory was short not in the engine, but for the pictures themselves. Raises any other error again."""
+        if not ran_out(error):
+            raise error
+        if self.relieve is not None:
+            self.relieve()
+        for job in jobs:
+            self.refuse(job, NO_MEMORY, engine=True)
 
     def accept(self, job: _Job, element: Element, result: Pixels) -> None:
+        try:
+            self.blend(job, element, result)
+        except (MemoryError, cv2.error) as error:
+            self.no_room([job], error)
+
+    def blend(self, job: _Job, element: Element, result: Pixels) -> None:
         request, patch = self.requests[job.request], job.patch
         reason = broken(element.pixels, result)
         if reason:
@@ -272,13 +274,21 @@ class _Run:
         region = paste_region(size_of(picture), patch.box)
         if region is not None:
             picture[region[0]] += change[region[1]]
-        self.outcomes[job.request].accepted += 1
+        if (job.request, job.number) not in self.redrawn:
+            self.redrawn.add((job.request, job.number))
+            self.outcomes[job.request].redrawn.append(request.patches[job.number].label)
 
     def restore_detail(self) -> None:
         for request, outcome, detail in zip(self.requests, self.outcomes, self.detail):
             if detail is not None and outcome.accepted:
                 upright, lying = mixed_strips([patch.box for patch in request.patches], size_of(outcome.picture))
-                detail.restore(outcome.picture, upright, lying)
+                try:
+                    detail.restore(outcome.picture, upright, lying)
+                except (MemoryError, cv2.error) as error:
+                    if not ran_out(error):
+                        raise
+                    outcome.degraded = True
+                    outcome.notes.append("out of memory: detail was not restored where tiles are mixed")
 
     def element(self, job: _Job) -> Element:
         request, patch = self.requests[job.request], job.patch
@@ -324,6 +334,10 @@ class _Run:
     def refuse(self, job: _Job, reason: str, engine: bool = False) -> None:
         self.outcomes[job.request].refusals.append(Refusal(job.patch.label, reason, engine))
 
+    def degrade(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            self.outcomes[job.request].degraded = True
+
     def note(self, jobs: list[_Job], text: str) -> None:
         for request in {job.request for job in jobs}:
             self.outcomes[request].notes.append(text)
@@ -341,20 +355,3 @@ def _model_by_model(groups: dict[tuple[Size, Sampling], list[_Job]]) -> list[tup
 
     order = list(dict.fromkeys(model(sampling) for _, sampling in groups))
     return sorted(groups.items(), key=lambda item: order.index(model(item[0][1])))
-
-
-def _unused(request: Request, capabilities: Capabilities) -> list[str]:
-    """What the request asks for and this engine cannot do, in words."""
-    notes = []
-    if not capabilities.prompts and any(patch.prompt or patch.negative_prompt for patch in request.patches):
-        notes.append("this engine takes no prompts; they were not used")
-    for name in request.sampling.extras():
-        if name not in capabilities.extras:
-            notes.append(f"this engine has no {name.replace('_', ' ')}; it was not used")
-    sampler = request.sampling.sampler
-    if sampler in capabilities.samplers and sampler not in capabilities.noise_samplers:
-        notes.append(f"{sampler} draws its own noise, so neighbouring patches may differ")
-    blended = sampler in capabilities.samplers and sampler not in capabilities.differential_samplers
-    if request.sampling.differential and "differential" in capabilities.extras and blended:
-        notes.append(f"differential masks do not go with {sampler}; the mask was blended")
-    return notes

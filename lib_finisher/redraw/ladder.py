@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import cv2
+
 from lib_finisher.hosts.port import Capabilities
 from lib_finisher.imaging.geometry import Size, round_to
 from lib_finisher.redraw.layout import Axis, Grid, split_axis
 from lib_finisher.redraw.patch import Patch, Weight
 
+NO_MEMORY = "out of memory: there is none left for the picture itself"
 _SUB_OVERLAP = 64
 
 
@@ -34,6 +37,11 @@ class AreaBudget:
         self._limit = min(self._limit, canvas.area * max(1, count // 2))
         if count == 1:
             self._ceiling = min(self._ceiling or canvas.area, canvas.area)
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether an error says that the machine's own memory ran out; OpenCV has an error of its own for it."""
+    return isinstance(error, MemoryError) or (isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem)
 
 
 def smaller(patch: Patch, capabilities: Capabilities) -> list[Patch]:

@@ -85,7 +85,8 @@ class Request:
     """Patches of one picture that are to be redrawn.
 
     `together` says that overlapping patches form one layout whose weights sum to one (tiles); otherwise patches that
-    overlap are redrawn one after the other, each on what the earlier ones left.
+    overlap are redrawn one after the other, each on what the earlier ones left. `limit` (height, width) is the user's
+    mask in this picture, where the stage has moved it; None where it lies as it did before the stage.
     """
 
     picture: Pixels
@@ -97,6 +98,7 @@ class Request:
     together: bool = False
     prepare: Prepare | None = None
     polish: Polish | None = None
+    limit: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -131,19 +133,25 @@ class Cost:
 class Outcome:
     """What became of a request: the picture with every accepted redraw, and what it took.
 
-    `stopped` is "", "interrupted" or "skipped"; then the picture holds the patches finished before. `degraded` says
-    that memory was short: another run may do better. `prompts` are those that wildcards were expanded in, by label.
+    `redrawn` are the labels of the patches that were, each once however many pieces it took. `stopped` is "",
+    "interrupted" or "skipped"; then the picture holds the patches finished before. `degraded` says that memory was
+    short: another run may do better. `prompts` are those that wildcards were expanded in, by label.
     """
 
     picture: Pixels
     cost: Cost = Cost()
-    accepted: int = 0
+    redrawn: list[str] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     prompts: dict[str, str] = field(default_factory=dict)
     recalled: int = 0
     degraded: bool = False
     stopped: str = ""
+
+    @property
+    def accepted(self) -> int:
+        """How many patches were redrawn, as a whole or in pieces."""
+        return len(self.redrawn)
 
     @property
     def failures(self) -> list[Refusal]:

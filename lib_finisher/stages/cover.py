@@ -69,7 +69,8 @@ def told_of(outcome: Outcome, patches: Sequence[Patch], layout: Sequence[Patch])
     if len(layout) == 1:
         return "whole frame"
     number = "1 tile" if len(patches) == 1 else f"{len(patches)} tiles"
-    count = f"{outcome.accepted} of {number} redrawn" if outcome.refusals else number
+    # A mask of the user's may leave some out, which is no refusal.
+    count = f"{outcome.accepted} of {number} redrawn" if outcome.accepted < len(patches) else number
     return f"{count} of {patches[0].canvas}"
 
 

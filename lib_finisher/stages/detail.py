@@ -126,11 +126,9 @@ def _sampling(one: DetailPass, base: Base) -> Sampling:
 
 def _done(choice: Choice, outcome: Outcome) -> list[Finding]:
     """The findings whose redraw was accepted, as far as patches stand for one each."""
-    refused = {item.label for item in outcome.refusals}
     if len(choice.patches) != len(choice.redrawn):
         return list(choice.redrawn) if outcome.accepted else []
-    unfinished = len(choice.patches) - outcome.accepted - len(outcome.refusals)
-    return [] if unfinished else [item for item in choice.redrawn if item.label not in refused]
+    return [item for item in choice.redrawn if item.label in outcome.redrawn]
 
 
 def _region(item: Finding, one: DetailPass, sampling: Sampling, touch_up: float) -> Region:

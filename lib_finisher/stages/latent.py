@@ -34,7 +34,8 @@ def latent_request(
 
     def encoded(patch: Patch, crop: Pixels) -> Pixels:
         # The canvas may hang over the picture: so much more of the small one is a mirrored margin.
-        reach = Box(0, 0, round(patch.canvas.width * shrink), round(patch.canvas.height * shrink))
+        left, top = round(patch.box.left * shrink), round(patch.box.top * shrink)
+        reach = Box(left, top, left + round(patch.canvas.width * shrink), top + round(patch.canvas.height * shrink))
         multiple = capabilities.canvas_multiple
         size = Size(*(max(multiple, round_to(side, multiple)) for side in (reach.width, reach.height)))
         return np.clip(resize(cut(small, reach), size), 0.0, 1.0)

@@ -77,7 +77,7 @@ class Texture:
         if outcome.stopped:
             told.append(f"stopped after {outcome.accepted} of {len(patches)} patches, which are not used")
             return False
-        if not outcome.accepted:
+        if outcome.refusals and not outcome.accepted:
             # As it came: a mask of the user's limits only what is complete.
             output.status, output.pixels = "failed", work.pixels
             told.append("; ".join(sorted({item.reason for item in outcome.refusals})))

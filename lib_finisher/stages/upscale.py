@@ -51,16 +51,17 @@ class Upscale:
             if _cut_first(target, work) and not latent:
                 enlarged = cut(enlarged, target.box)
             if latent:
-                outcome = yield latent_request(
+                request = latent_request(
                     output.pixels, enlarged, one.upscaler, _look(work.base, one), sampling_of(one, work.base),
                     NoiseField(work.base.seed, f"{self.name}/{number}"), tools.host.capabilities,
                 )  # fmt: skip
+                outcome = yield replace(request, limit=_moved_mask(work, done))
                 output.take(outcome)
                 if outcome.stopped:
                     told.append("stopped before the whole frame was redrawn")
                     break
                 enlarged, how = outcome.picture, f"{one.upscaler}, whole frame"
-                if not outcome.accepted:
+                if outcome.refusals and not outcome.accepted:
                     output.status = "failed"
                     how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
             elif one.redraws:
@@ -75,6 +76,7 @@ class Upscale:
                     noise_field=NoiseField(work.base.seed, f"{self.name}/{number}"),
                     colour_lock=ColourLock("tile", one.colour_lock),
                     together=True,
+                    limit=_moved_mask(work, done),
                 )
                 output.take(outcome)
                 if outcome.stopped:
@@ -83,7 +85,7 @@ class Upscale:
                 mends = mend(enlarged, outcome, layout)
                 enlarged = outcome.picture
                 how += f", {told_of(outcome, patches, layout)}{why}{mends}{told_of_flat(patches, flat)}"
-                if patches and not outcome.accepted:
+                if outcome.refusals and not outcome.accepted:
                     output.status = "failed"
                     how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
             if size_of(enlarged) != target.size:
@@ -93,16 +95,17 @@ class Upscale:
             done.append(target)
         regions = _regions(work, done)
         if not output.stopped and output.status == "ran":
-            yield from self._touched_up(work, regions, output, told, tools)
+            yield from self._touched_up(work, regions, output, _moved_mask(work, done), told, tools)
         if any(target.reframes for target in done):
             output.regions = tuple(regions)
-            output.mask = _mask(work, done)
+            output.mask = _moved_mask(work, done)
         output.reason = "; ".join(told)
         return output
 
     def _touched_up(
-        self, work: Work, regions: Sequence[Region], output: StageOutput, told: list[str], tools: Tools
-    ) -> Generator[Request, Outcome, None]:
+        self, work: Work, regions: Sequence[Region], output: StageOutput, limit: Mask | None, told: list[str],
+        tools: Tools,
+    ) -> Generator[Request, Outcome, None]:  # fmt: skip
         count = 0
         for number, (sampling, patches) in enumerate(touch_ups(regions, size_of(output.pixels), tools), 1):
             outcome = yield Request(
@@ -111,6 +114,7 @@ class Upscale:
                 sampling=sampling,
                 noise_field=NoiseField(work.base.seed, f"touch-up/{number}"),
                 colour_lock=ColourLock("ring"),
+                limit=limit,
             )
             output.take(outcome)
             output.pixels = outcome.picture
@@ -189,8 +193,11 @@ def _empty(one: UpscalePass, base: Base) -> str:
     return prompts_of(replace(one, prompt=one.empty_prompt), base)[0] if one.empty_prompt else ""
 
 
-def _mask(work: Work, targets: Sequence[Target]) -> Mask | None:
+def _moved_mask(work: Work, done: Sequence[Target]) -> Mask | None:
+    """The user's mask where those passes have taken it; None where there is none, or it only has to be stretched."""
     mask = work.mask
-    for target in targets:
+    if not any(target.reframes for target in done):
+        return None
+    for target in done:
         mask = None if mask is None else target.mask(mask)
     return mask

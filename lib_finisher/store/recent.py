@@ -47,7 +47,7 @@ class Recent(Generic[_Value]):
 class RecentPatches:
     """Finished patches of the latest runs, so that a picture is composed again without sampling what has not changed.
 
-    `limit` is in bytes. See `redraw.act.PatchMemory`.
+    `limit` is in bytes. See `redraw.watching.PatchMemory`.
     """
 
     def __init__(self, limit: int) -> None:

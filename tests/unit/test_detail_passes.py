@@ -196,6 +196,27 @@ def test_the_whole_picture_is_the_crop_where_that_is_wanted(host: EmbeddedHost, 
     assert changed(large, once.pixels, LEFT.scaled(4).box)
 
 
+@pytest.mark.parametrize("case", ["mask", "memory", "both"])
+def test_a_mask_and_too_little_memory_do_not_hide_what_was_redrawn(picture: np.ndarray, case: str) -> None:
+    class Short(EmbeddedHost):
+        def redraw(self, batch: Batch, watch: Watch) -> list[Array]:
+            if case != "mask" and batch.elements[0].pixels.shape[0] * batch.elements[0].pixels.shape[1] > 200 * 200:
+                raise OutOfMemory("planted")
+            return super().redraw(batch, watch)
+
+    mask = np.zeros((PICTURE.height, PICTURE.width), np.float32)
+    mask[:, : PICTURE.width // 2] = 1.0
+    one = {"detector": "a", "gate": 1.0, "width": 256, "height": 256}
+    recipe = recipe_of(one, one, touch_up=0.1, factor=2)
+    limited = recipe.changed("base", replace(recipe["base"], mask="restrict" if case != "memory" else "unused"))
+    host = Short()
+    (done,) = Pipeline(host, planted({"a": [LEFT, RIGHT]}), limited).run([Work(picture, BASE, mask)])
+    assert not done.error
+    redrawn = 1 if case != "memory" else 2
+    assert f"{redrawn} redrawn already by an earlier pass" in told(done) and told(done).endswith(f"{redrawn} redrawn")
+    assert f"{redrawn} touched up" in done.reports[4].reason
+
+
 def lying(item: Detection, roll: int) -> Detection:
     """The finding with the landmarks of a face turned clockwise by so many degrees."""
     x, y = item.box.centre

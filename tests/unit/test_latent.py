@@ -10,7 +10,7 @@ import pytest
 
 from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
-from lib_finisher.hosts.port import Array, Batch, BatchWatch, Capabilities, Element
+from lib_finisher.hosts.port import Array, Batch, BatchWatch, Capabilities, Element, OutOfMemory
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
@@ -76,3 +76,21 @@ def test_without_a_redraw_there_is_nothing_latent(portrait: np.ndarray) -> None:
     host = Latent()
     done = upscaled(host, np.ascontiguousarray(portrait[:128, :128]), method="upscaler only")
     assert host.seen == [] and size_of(done.pixels) == Size(256, 256)
+
+
+def test_what_does_not_fit_at_once_begins_from_its_own_part_of_the_small_picture() -> None:
+    class Short(Latent):
+        def redraw(self, batch: Batch, watch: BatchWatch) -> list[Array]:
+            if max(batch.elements[0].canvas or (0,)) > 300:
+                raise OutOfMemory("CUDA out of memory")
+            return super().redraw(batch, watch)
+
+    ramp = np.repeat(np.linspace(0.2, 0.8, 256, dtype=np.float32)[None, :, None], 128, axis=0).repeat(3, axis=2)
+    host = Short()
+    done = upscaled(host, ramp, factor=2)
+    assert not done.error and len(host.seen) == 2
+    left, right = (item.pixels.mean(axis=(0, 2)) for item in host.seen)
+    assert left[0] == pytest.approx(0.2, abs=0.02) and right[-1] == pytest.approx(0.8, abs=0.02)
+    assert right[0] > 0.45, "the right half begins in the middle"
+    whole = upscaled(Latent(), ramp, factor=2)
+    assert np.abs(done.pixels - whole.pixels).mean() < 0.03

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Sampling
 from lib_finisher.imaging.arrays import from_uint16, to_uint16
+from lib_finisher.imaging.geometry import Box
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import assign, read_recipe, recorded
 from lib_finisher.redraw.limit import within
@@ -64,6 +67,47 @@ def test_a_restricted_upscale_only_enlarges_elsewhere(
     # What lies outside is not even sampled.
     tiles = {item.stage: item.cost.patches for item in restricted.reports}["upscale"]
     assert tiles < {item.stage: item.cost.patches for item in free.reports}["upscale"]
+
+
+@pytest.mark.parametrize(("aspect", "expected"), [("crop", Box(64, 0, 192, 256)), ("pad", Box(96, 64, 160, 192))])
+def test_the_mask_goes_with_a_picture_that_a_pass_reframes(
+    host: EmbeddedHost, picture: np.ndarray, aspect: str, expected: Box
+) -> None:
+    wide = np.ascontiguousarray(picture[:128])
+    mask = np.zeros((128, 256), np.float32)
+    mask[:, 96:160] = 1.0
+    side = 128 if aspect == "crop" else 256
+    first = {"target": "width and height", "width": side, "height": side, "aspect": aspect, "method": "upscaler only"}
+    again = {"factor": 256 / side, "method": "hires", "denoising_strength": 0.5, "steps": 6}
+    recipe = read_recipe(
+        {
+            **{name: {"enabled": name == "upscale"} for name in NAMES},
+            "base": {"mask": "restrict"},
+            "upscale": {"passes": [{**one, "upscaler": "Lanczos"} for one in (first, again)]},
+        }
+    )
+    work = Work(wide, Base(seed=3), mask)
+    (done,) = Pipeline(host, Detectors().detect, recipe).run([work])
+    passes = recipe["upscale"].passes
+    plain = replace(recipe["upscale"], passes=(passes[0], replace(passes[1], method="upscaler only")))
+    (enlarged,) = Pipeline(host, Detectors().detect, recipe.changed("upscale", plain)).run([work])
+    assert not done.error and done.pixels.shape == enlarged.pixels.shape == (256, 256, 3)
+    changed = np.abs(done.pixels - enlarged.pixels).max(axis=2) > 1 / 255
+    assert changed[expected.top : expected.bottom, expected.left : expected.right].mean() > 0.9
+    changed[max(0, expected.top - 2) : expected.bottom + 2, expected.left - 2 : expected.right + 2] = False
+    assert not changed.any()
+
+
+def test_a_mask_on_flat_tiles_alone_is_no_failure(host: EmbeddedHost) -> None:
+    rng = np.random.default_rng(1)
+    grainy = rng.random((256, 256, 3), dtype=np.float32) * np.float32(0.5) + np.float32(0.2)
+    grainy[:128] = 0.6
+    mask = np.zeros((256, 256), np.float32)
+    mask[10:30, 50:200] = 1.0
+    settings = ("upscale.method=tiled", "upscale.tile=128", "upscale.upscaler=Lanczos", "upscale.skip_flat=true")
+    done = finished(host, Work(grainy, Base(seed=1), mask), *settings, "base.mask=restrict", only=("upscale",))
+    (report,) = (item for item in done.reports if item.stage == "upscale")
+    assert report.status == "ran" and "0 of" in report.reason and "flat" in report.reason
 
 
 def test_the_mask_goes_where_the_recipe_says(host: EmbeddedHost, picture: np.ndarray, right_half: np.ndarray) -> None:

@@ -259,12 +259,42 @@ def test_out_of_memory_makes_patches_smaller_at_last(picture: np.ndarray) -> Non
     budget = AreaBudget(host.capabilities)
     whole = [one_patch(size_of(picture), Look(0.3), host.capabilities)]
     outcome = redraw([request(picture, whole)], host, budget, Onward())[0]
-    assert outcome.accepted >= 4
+    assert outcome.cost.patches >= 4 and outcome.redrawn == [whole[0].label]
     assert not outcome.refusals
     assert float(np.abs(outcome.picture - picture)[:, 120:136].mean()) > 2 / 255, "the middle is redrawn too"
     enlarged = redraw([request(picture, [face_patch(30, 30, canvas=256)], False)], host, budget, Onward())[0]
     assert enlarged.accepted == 1
     assert host.batches[-1][1].area <= 160 * 160
+
+
+def test_what_was_made_smaller_counts_once_and_another_run_may_do_better(picture: np.ndarray) -> None:
+    host = Around(8, before=TooMuch(160 * 160))
+    budget = AreaBudget(host.capabilities)
+    whole = [replace(one_patch(size_of(picture), Look(0.3), host.capabilities), label="all of it")]
+    first, second = (redraw([request(picture, whole)], host, budget, Onward())[0] for _ in range(2))
+    assert first.redrawn == second.redrawn == ["all of it"]
+    # The second one knows the limit already: it is no better for that.
+    assert first.degraded and second.degraded
+
+
+@pytest.mark.parametrize("where", ["prepare", "polish"])
+@pytest.mark.parametrize("together", [True, False])
+def test_no_memory_for_one_patch_leaves_the_others(picture: np.ndarray, where: str, together: bool) -> None:
+    def full(patch: Patch, pixels: np.ndarray) -> np.ndarray:
+        if patch.label == "20,30":
+            raise MemoryError
+        return resize(pixels, patch.canvas)
+
+    patches = [face_patch(20, 30), face_patch(140, 140)]
+    asked = request(picture, patches, together, **{where: full})
+    freed: list[bool] = []
+    host = Around(1)
+    (outcome,) = redraw([asked], host, AreaBudget(host.capabilities), Onward(), None, lambda: freed.append(True))
+    assert outcome.redrawn == ["140,140"] and freed == [True]
+    assert [(item.label, item.engine) for item in outcome.refusals] == [("20,30", True)]
+    assert "out of memory" in outcome.refusals[0].reason
+    assert np.array_equal(outcome.picture[:128, :128], picture[:128, :128])
+    assert not np.array_equal(outcome.picture[140:], picture[140:])
 
 
 def test_too_little_memory_for_anything_is_said(picture: np.ndarray) -> None:
