@@ -11,8 +11,11 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ULTRALYTICS = "ultralytics==8.4.190"
@@ -22,8 +25,10 @@ MALICIOUS = ("8.3.41", "8.3.42", "8.3.45", "8.3.46")
 
 _FAILED = Path(__file__).resolve().parent / ".ultralytics-not-installed"
 _DAY = 24 * 3600
-# A host without a network must not wait for pip's usual five attempts.
-_PIP = "install --no-deps --only-binary :all: --retries 0 --timeout 15"
+_PIP = "install --no-deps --only-binary :all:"
+# A host without a network must not wait for pip's usual five attempts. Not as options: Forge Neo's --uv hands these on
+# to uv, which knows neither.
+_IMPATIENT = {"PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "15"}
 
 
 def main() -> None:
@@ -52,7 +57,8 @@ def _install_ultralytics() -> None:
     wanted = [ULTRALYTICS] if _is_there("yaml") else [ULTRALYTICS, YAML]
     reason = "pip installed nothing"
     try:
-        launch.run_pip(" ".join([_PIP, *(f'"{item}"' for item in wanted)]), "ultralytics for Finisher")
+        with _environment(_IMPATIENT):
+            launch.run_pip(" ".join([_PIP, *(f'"{item}"' for item in wanted)]), "ultralytics for Finisher")
     # What the host raises where pip fails.
     except RuntimeError as error:
         reason = str(error)
@@ -66,6 +72,20 @@ def _install_ultralytics() -> None:
             f"Why stands in {_FAILED.name} beside install.py. By hand: pip install --no-deps {' '.join(wanted)}"
         )
     _note(reason)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _failed_today() -> bool:

@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from packaging.requirements import Requirement
@@ -69,6 +70,7 @@ def run_pip(command, desc=None, live=False):
     if args.skip_install:
         return
     _note("pip", command)
+    pathlib.Path(os.environ["CALLS"] + ".pip").write_text(json.dumps(dict(os.environ)))
     if os.environ["OFFLINE"] == "1":
         raise RuntimeError("Couldn't install ultralytics.\\nstderr: ERROR: No matching distribution found")
     if "ultralytics" in command and os.environ["OFFLINE"] != "silent":
@@ -85,6 +87,9 @@ def note(event, arguments):
         with open(os.environ["CALLS"], "a") as file:
             file.write(json.dumps([event, name]) + "\\n")
 sys.addaudithook(note)
+def left():
+    with open(os.environ["CALLS"] + ".left", "w") as file:
+        json.dump(dict(os.environ), file)
 """
 HOST = ("cv2", "torch", "torchvision", "yaml")
 WHOLE = (*HOST, "ultralytics")
@@ -96,6 +101,9 @@ class Ran:
 
     calls: list[list[str]]
     said: str
+    # The variables of the environment: what pip was given, and what the installer left behind.
+    given: dict[str, str]
+    left: dict[str, str]
 
     @property
     def names(self) -> list[str]:
@@ -120,6 +128,7 @@ def run(
     offline: str = "0",
     script: Path = ROOT / "install.py",
     version: str = "",
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Ran:
     """Run the real install.py in a process of its own, in a Python that has these modules and no others."""
     site, calls, extension = tmp_path / "site", tmp_path / "calls", tmp_path / "extension"
@@ -135,18 +144,25 @@ def run(
         (site / f"ultralytics-{version}.dist-info" / "METADATA").write_text(facts)
     shutil.copy(script, extension)
     calls.write_text("")
+    (tmp_path / "calls.pip").unlink(missing_ok=True)
     environment = {
         "PYTHONPATH": str(site), "CALLS": str(calls), "SKIP_INSTALL": str(int(skip_install)), "OFFLINE": offline,
+        **variables,
     }  # fmt: skip
     # -S: whatever is installed in this Python stays out of sight.
-    program = "import runpy, sys, watch; runpy.run_path(sys.argv[1], run_name='__main__')"
+    program = "import runpy, sys, watch; runpy.run_path(sys.argv[1], run_name='__main__'); watch.left()"
     result = subprocess.run(
         [sys.executable, "-S", "-c", program, str(extension / script.name)],
         env={**{key: os.environ[key] for key in ("PATH", "SYSTEMROOT") if key in os.environ}, **environment},
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    return Ran([json.loads(line) for line in calls.read_text().splitlines()], result.stdout)
+    told = [json.loads(line) for line in calls.read_text().splitlines()]
+    given, left = (
+        json.loads(file.read_text()) if file.exists() else {}
+        for file in (tmp_path / "calls.pip", tmp_path / "calls.left")
+    )
+    return Ran(told, result.stdout, given, left)
 
 
 def test_the_watch_sees_what_would_be_slow(tmp_path: Path) -> None:
@@ -233,6 +249,22 @@ def test_only_what_is_missing_is_asked_for_and_without_its_dependencies(
         assert not requirement.extras
         assert requirement.url is None
         assert any(item.operator in ("<", "==", "~=") for item in requirement.specifier), "an upper bound"
+
+
+@pytest.mark.parametrize("missing", ["cv2", "ultralytics"])
+def test_nothing_is_asked_for_in_words_that_uv_does_not_know(tmp_path: Path, missing: str) -> None:
+    """Forge Neo with --uv hands everything after `pip` on to `uv pip`."""
+    words, _ = run(tmp_path, [name for name in WHOLE if name != missing]).asked
+    assert set(words) <= {"--no-deps", "--only-binary", ":all:"}
+
+
+@pytest.mark.parametrize("offline", ["0", "1"])
+@pytest.mark.parametrize("before", [{}, {"PIP_RETRIES": "7", "PIP_DEFAULT_TIMEOUT": "60"}])
+def test_pip_is_impatient_for_this_once(tmp_path: Path, offline: str, before: dict[str, str]) -> None:
+    ran = run(tmp_path, HOST, offline=offline, variables=before)
+    names = ("PIP_RETRIES", "PIP_DEFAULT_TIMEOUT")
+    assert [ran.given[name] for name in names] == ["0", "15"]
+    assert {name: ran.left[name] for name in names if name in ran.left} == before
 
 
 def test_the_version_of_ultralytics_is_one_known_one_and_no_malicious_one(tmp_path: Path) -> None:
