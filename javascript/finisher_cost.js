@@ -6,6 +6,20 @@
   const find = (selector) => root().querySelector(selector);
   const { element } = window.finisher;
   const QUIET = 700;
+  const NO_PICTURE = 'Not counted: "Resize by" reckons from the size of the picture, and this tab shows none.';
+
+  // What a model gives back has sides of whole latent cells.
+  const cells = (side) => Math.floor(side / 8) * 8;
+
+  // As the host's calculate_target_resolution, and what its second pass cuts off at the edges.
+  function hires([width, height], scale, wanted) {
+    // Its old way takes the sliders for the size after the second pass.
+    const [x, y] = typeof opts === "object" && opts.use_old_hires_fix_width_height ? [width, height] : wanted;
+    if (!x && !y) return [cells(Math.trunc(width * scale)), cells(Math.trunc(height * scale))];
+    const byWidth = x && (!y || width / height < x / y);
+    const enlarged = byWidth ? [x, Math.floor(x * height / width)] : [Math.floor(y * width / height), y];
+    return enlarged.map((side, axis) => cells(side) - (x && y ? cells(side - [x, y][axis]) : 0));
+  }
 
   class Cost {
     constructor(editor) {
@@ -15,18 +29,46 @@
       this.body = element("div", { role: "status", id: `${this.id}-told` });
       this.root = element("details", {
         class: "finisher-group finisher-cost", id: this.id,
-        ontoggle: (event) => { this.open = event.target.open; if (this.open) this.ask(); },
+        ontoggle: (event) => {
+          this.open = event.target.open;
+          clearInterval(this.watching);
+          if (!this.open) return;
+          this.ask();
+          this.watching = setInterval(() => this.look(), QUIET);
+        },
       }, element("summary", {}, "Cost", this.short), this.body);
     }
 
-    // Finish only takes the picture as it is; otherwise the sliders say how large it will be.
+    // Finish only takes the picture as it is; otherwise the host's fields say how large it will be. Null where they
+    // reckon from a picture that the page does not show.
     size() {
-      const { table, values } = this.editor;
-      const only = table.base && values.value(table.base, { name: "finish_only", default: false });
-      const picture = this.editor.tab === "img2img" && only ? window.finisher.page.given() : null;
-      if (picture) return [picture.naturalWidth, picture.naturalHeight];
-      const side = (name) => Math.round(Number((find(`#${this.editor.tab}_${name} input[type=number]`) || {}).value));
-      return [side("width"), side("height")];
+      const { tab, table, values } = this.editor;
+      const number = (name) => Number((find(`#${tab}_${name} input[type=number]`) || {}).value);
+      const sliders = [number("width"), number("height")].map(Math.round);
+      if (tab === "txt2img") {
+        const twice = (find("#txt2img_hr-checkbox input") || {}).checked;
+        return twice ? hires(sliders, number("hr_scale"), [number("hr_resize_x"), number("hr_resize_y")]) : sliders.map(cells);
+      }
+      const picture = window.finisher.page.given(), by = find("#img2img_tab_resize_by");
+      if (table.base && values.value(table.base, { name: "finish_only", default: false })) {
+        return picture ? [picture.naturalWidth, picture.naturalHeight] : sliders;
+      }
+      if (!by || by.style.display === "none") return sliders.map(cells);
+      return picture ? [picture.naturalWidth, picture.naturalHeight].map((side) => cells(Math.trunc(side * number("scale")))) : null;
+    }
+
+    // What the host's own fields say.
+    base() {
+      const steps = window.finisher.page.fieldsOf(this.editor.tab).steps;
+      return { size: this.size(), ...(steps ? { steps } : {}) };
+    }
+
+    // Those fields tell nobody when the server sets them. What is still being typed is not asked for.
+    look() {
+      if (this.busy || this.root.offsetParent === null) return;
+      const now = JSON.stringify(this.base());
+      if (now !== this.asked && now === this.seen) this.ask();
+      this.seen = now;
     }
 
     later() {
@@ -36,10 +78,12 @@
 
     async ask() {
       if (this.busy) { this.later(); return; }
+      const base = this.base();
+      this.asked = JSON.stringify(base);
+      if (!base.size) { this.tell({ problems: [NO_PICTURE] }); return; }
       this.busy = true;
       this.root.classList.add("finisher-left");
-      const steps = window.finisher.page.fieldsOf(this.editor.tab).steps;
-      const request = { recipe: this.editor.recipe, size: this.size(), ...(steps ? { steps } : {}) };
+      const request = { recipe: this.editor.recipe, ...base };
       let answer = {};
       try {
         answer = await window.finisher.page.ask(this.editor.tab, "plan", request);
@@ -60,12 +104,12 @@
       const total = answer.total, seconds = total.seconds;
       const time = seconds === null ? "no time known yet on this machine" : `about ${seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`} of sampling`;
       this.short.textContent = ` ${answer.before.join(" × ")} → ${answer.size.join(" × ")}, ${total.host_calls} calls, ${total.megapixel_steps.toFixed(1)} megapixel-steps, ${time}`;
-      const cells = (tag, texts) => element("tr", {}, ...texts.map((text) => element(tag, {}, text)));
-      const rows = answer.steps.filter((step) => step.runs || step.estimate).map((step) => cells("td", [
+      const row = (tag, texts) => element("tr", {}, ...texts.map((text) => element(tag, {}, text)));
+      const rows = answer.steps.filter((step) => step.runs || step.estimate).map((step) => row("td", [
         step.label, step.size.join(" × "), step.patches || "", step.host_calls || "", step.megapixel_steps ? step.megapixel_steps.toFixed(1) : "", step.reason,
       ].map(String)));
       this.body.replaceChildren(
-        element("table", {}, element("thead", {}, cells("th", ["", "size after", "patches", "calls", "megapixel-steps", ""])), element("tbody", {}, ...rows)),
+        element("table", {}, element("thead", {}, row("th", ["", "size after", "patches", "calls", "megapixel-steps", ""])), element("tbody", {}, ...rows)),
         element("p", { class: "finisher-help" }, "Detail is counted when faces are known: one canvas of the model's size for each."));
     }
   }

@@ -36,7 +36,9 @@ class FirstStage(torch.nn.Module):
     dtype = torch.float32
 
     def encode(self, x):
-        return torch.nn.functional.pixel_unshuffle(x, SIDE) * _SCALE
+        # What is left over at the edges is lost, as in the strides of a real one.
+        height, width = (side // SIDE * SIDE for side in x.shape[-2:])
+        return torch.nn.functional.pixel_unshuffle(x[..., :height, :width], SIDE) * _SCALE
 
     def decode(self, z):
         return torch.nn.functional.pixel_shuffle(z / _SCALE, SIDE)
