@@ -12,7 +12,8 @@ import torch
 from modules import images, shared
 from modules.processing import DecodedSamples
 
-from lib_finisher.hosts.webui.infotext import told_by
+from lib_finisher.hosts.port import HostError
+from lib_finisher.hosts.webui.infotext import text_of, told_by
 from lib_finisher.stages.base import BaseSettings
 
 # What the object had before, methods of its own included; the pictures; the mask, hidden from the host meanwhile.
@@ -48,21 +49,22 @@ def begin(p: Any, settings: BaseSettings) -> None:
     """
     setattr(p, _KEPT, {name: getattr(p, name) for name in _FIELDS if hasattr(p, name)})
     setattr(p, _OWN, {name: p.__dict__[name] for name in _METHODS if name in p.__dict__})
+    # First of all: the host goes on after whatever fails below, and would sample.
+    # Bound to the object, not to its pictures: ControlNet keeps the first file's method for the whole batch tab.
+    p.init = functools.partial(_init, p)
+    p.sample = functools.partial(_sample, p)
     first = p.init_images[0]
     pictures = [np.asarray(_opaque(item)) for item in p.init_images]
     if len(pictures) == 1:
         pictures = pictures * p.batch_size
-    p.batch_size = len(pictures)
-    p.height, p.width = pictures[0].shape[:2]
-    if settings.own_infotext and isinstance(p.prompt, str) and not p.prompt.strip():
-        _take_infotext(p, first)
     setattr(p, _ACTIVE, pictures)
     # Others take it for an inpainting: Soft inpainting composes with what it kept of an earlier one.
     setattr(p, _MASK, getattr(p, "image_mask", None))
     p.image_mask = None
-    # Bound to the object, not to its pictures: ControlNet keeps the first file's method for the whole batch tab.
-    p.init = functools.partial(_init, p)
-    p.sample = functools.partial(_sample, p)
+    p.batch_size = len(pictures)
+    p.height, p.width = pictures[0].shape[:2]
+    if settings.own_infotext and isinstance(p.prompt, str) and not p.prompt.strip():
+        _take_infotext(p, first)
 
 
 def end(p: Any) -> None:
@@ -99,7 +101,12 @@ def _init(p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None:
 
 
 def _sample(p: Any, **arguments: Any) -> DecodedSamples:
-    pictures: Sequence[Bytes] = getattr(p, _ACTIVE)
+    pictures: Sequence[Bytes] = getattr(p, _ACTIVE, None) or ()
+    if not pictures:
+        raise HostError(
+            "The picture could not be taken for finish only, and nothing was sampled in its place. "
+            "The host's log says why: load the picture again, or save it anew in another program."
+        )
     height, width = (max(item.shape[axis] for item in pictures) for axis in (0, 1))
     decoded = DecodedSamples()
     for item in pictures:
@@ -112,8 +119,7 @@ def _sample(p: Any, **arguments: Any) -> DecodedSamples:
 
 def _take_infotext(p: Any, picture: Any) -> None:
     """Prompt, styles, seed and sampling from the picture's own infotext, where it has one."""
-    text, _ = images.read_info_from_image(picture)
-    fields, styles = told_by(text or "")
+    fields, styles = told_by(text_of(picture))
     if p.negative_prompt and p.negative_prompt.strip():
         # What was typed holds.
         fields.pop("negative_prompt", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from modules import shared
+from modules import images, shared
 from modules.infotext_utils import parse_generation_parameters
 
 from lib_finisher.api.infotext import base_fields
@@ -13,6 +13,17 @@ from lib_finisher.hosts.webui import probe
 from lib_finisher.stages.diffusion import PROMPT
 
 logger = logging.getLogger(__name__)
+
+
+def text_of(picture: Any) -> str:
+    """The infotext in a picture, "" where there is none or the host cannot read what the file says beside it."""
+    try:
+        text, _ = images.read_info_from_image(picture)
+    # The hosts expect an OSError alone: a damaged EXIF block is a struct.error, a comment may be an AttributeError.
+    except Exception:
+        logger.warning("What is written in a picture's file cannot be read; it is taken without.", exc_info=True)
+        return ""
+    return str(text) if text else ""
 
 
 def told_by(infotext: str) -> tuple[dict[str, Any], list[str]]:

@@ -7,6 +7,7 @@ import io
 import math
 import os
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -168,10 +169,22 @@ def save_image(
     return params.filename, text_file
 
 
+def _read_through(exif):
+    """As the hosts' reader, which is stricter than Pillow: struct.error where a block of entries is not there."""
+    data = exif.removeprefix(b"Exif\0\0")
+    order = "<" if data.startswith(b"II") else ">"
+    (at,) = struct.unpack_from(f"{order}L", data, 4)
+    (entries,) = struct.unpack_from(f"{order}H", data, at)
+    (following,) = struct.unpack_from(f"{order}L", data, at + 2 + 12 * entries)
+    if following:
+        struct.unpack_from(f"{order}H", data, following)
+
+
 def read_info_from_image(image):
     items = dict(image.info or {})
     geninfo = items.pop("parameters", None)
     if "exif" in items:
+        _read_through(items["exif"])
         comment = image.getexif().get_ifd(_EXIF_BLOCK).get(_USER_COMMENT, b"")
         if isinstance(comment, bytes) and comment.startswith(b"UNICODE\0"):
             geninfo = comment[8:].decode("utf-16-be", errors="ignore")
