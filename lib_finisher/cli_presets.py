@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from lib_finisher.cli_presets_told import change, entry_data, plain, print_json, resolved_data, rules, safe, whose
 from lib_finisher.console import tell, warn
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Listed
 from lib_finisher.hosts.port import Host
 from lib_finisher.imaging.files import PictureError, load_picture
+from lib_finisher.imaging.opening import opened
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.fragment import paths
 from lib_finisher.presets.library import Library
@@ -333,7 +332,7 @@ def _preset_in_picture(source: Path, name: str) -> Preset:
         infotext = load_picture(source).infotext
     except PictureError as error:
         raise PresetError(str(error)) from error
-    with Image.open(source) as image:
+    with opened(_bytes(source)) as image:
         # What the command line itself writes into its results.
         own = image.info.get("finisher")
     return from_recipe(parse(own), name) if isinstance(own, str) else from_infotext(infotext, name)

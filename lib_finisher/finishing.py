@@ -25,6 +25,7 @@ from lib_finisher.stages.base import RESTRICTS
 from lib_finisher.stages.extend import extended_box
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base, Work
+from lib_finisher.stages.upscale_targets import Target, targets_of
 
 # As many as one swap of the checkpoint should serve; the pixels bound the memory.
 _CHUNK_PICTURES = 8
@@ -230,8 +231,26 @@ def _texts(picture: LoadedPicture, done: Finished, host: Host, recipe: Recipe, b
 
 
 def _alpha_of(alpha: Mask, done: Finished, recipe: Recipe) -> Mask:
-    """The transparency at the finished size; where the picture was extended it goes on as a mirror image."""
-    extended = next((item for item in done.reports if item.stage == "extend"), None)
+    """The transparency at the finished size, framed as the picture was; what was added to it is a mirror image."""
+    reports = {item.stage: item for item in done.reports}
+    extended, upscaled = reports.get("extend"), reports.get("upscale")
     if extended is not None and extended.status in ("ran", "reused"):
         alpha = cut(alpha, extended_box(size_of(alpha), recipe["extend"]))
+    for target in [] if upscaled is None else _targets_reached(upscaled, size_of(alpha), recipe):
+        # Where nothing is cut off or added the size alone changes, and that once is enough.
+        if target.reframes:
+            alpha = cut(np.clip(resize(alpha, target.enlarged), 0.0, 1.0), target.box)
     return np.clip(resize(alpha, size_of(done.pixels)), 0.0, 1.0)
+
+
+def _targets_reached(report: StageReport, before: Size, recipe: Recipe) -> list[Target]:
+    """The targets of the passes that upscale has done to a picture of the size `before`: all, unless it was stopped.
+
+    Of a stopped stage only the size tells how far it came; where several passes have that size, the last one counts.
+    """
+    if report.status == "skipped" or (report.status == "failed" and not report.refusals):
+        # A failure without refusals came in the midst of a pass, and the picture is as it was.
+        return []
+    targets = targets_of(before, recipe["upscale"].passes)
+    reached = [number for number, target in enumerate(targets, 1) if target.size == report.size]
+    return targets[: reached[-1]] if reached else []

@@ -6,7 +6,6 @@ import base64
 import binascii
 import io
 import re
-import warnings
 from typing import Any, cast
 
 import numpy as np
@@ -15,8 +14,9 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from lib_finisher.api.problems import Problem, RequestError, shown
 from lib_finisher.imaging.arrays import Mask, to_uint8
-from lib_finisher.imaging.files import LoadedPicture, PictureError, load_mask, load_picture
+from lib_finisher.imaging.files import LoadedPicture, PictureError, damage, load_mask, load_picture
 from lib_finisher.imaging.geometry import Size
+from lib_finisher.imaging.opening import TooManyPixels, opened
 
 # Pillow knows more kinds, some of which it hands to other programs.
 _KINDS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
@@ -62,16 +62,16 @@ class Upload:
     def _peek(self) -> Size:
         """The size that the file's header tells; nothing is decompressed."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                with Image.open(io.BytesIO(self._data)) as image:
-                    kind, size = image.format, Size(image.width, image.height)
+            with opened(self._data) as image:
+                kind, size = image.format, Size(image.width, image.height)
         except UnidentifiedImageError:
             raise RequestError([Problem(self.field, _not_a_picture(self._data))]) from None
-        except Image.DecompressionBombError as error:
-            raise RequestError([Problem(self.field, f"the picture is too large: {error}")]) from error
-        except (OSError, SyntaxError, EOFError, ValueError) as error:
-            raise RequestError([Problem(self.field, f"the picture is damaged or cut short ({error}).")]) from error
+        except TooManyPixels as error:
+            raise RequestError([Problem(self.field, str(error))]) from error
+        # As when the whole picture is read: what a damaged file makes Pillow raise has no common class.
+        except Exception as error:
+            text = f"the picture is damaged or cut short ({damage(error)})."
+            raise RequestError([Problem(self.field, text)]) from error
         if kind not in _KINDS:
             raise RequestError([Problem(self.field, f"{kind} is not accepted; send {_ACCEPTED} as base64.")])
         return size

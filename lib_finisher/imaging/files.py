@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import uuid
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,20 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 from lib_finisher.imaging.dither import dithered
+from lib_finisher.imaging.opening import TooManyPixels, opened
 from lib_finisher.imaging.png16 import png16, text_chunks
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
-_MOST_PIXELS = 16384 * 16384
 # Where a PNG's first chunk has the bits of a channel.
 _PNG_DEPTH = 24
+# What Pillow raises for tags that are not of the type they should be.
+_ODD_TAGS = (
+    ArithmeticError, AttributeError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error,
+)  # fmt: skip
 
 
 class PictureError(ValueError):
@@ -44,25 +48,27 @@ def load_picture(path: Path) -> LoadedPicture:
     data = _bytes_of(path)
     notes: list[str] = []
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns of a huge picture; the size is judged here, by our own limit.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > _MOST_PIXELS:
-                    raise PictureError(f"{path}: {image.width} × {image.height} pixels are too many.")
-                frames = getattr(image, "n_frames", 1)
-                if frames > 1 and image.format != "MPO":
-                    notes.append(f"an animation: the first of {frames} frames was finished")
-                image.load()
-                return _from_image(image, data, notes)
+        with opened(data) as image:
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1 and image.format != "MPO":
+                notes.append(f"an animation: the first of {frames} frames was finished")
+            image.load()
+            return _from_image(image, data, notes)
     except UnidentifiedImageError:
         raise PictureError(f"{path}: not a picture that can be read; its contents are of no known format.") from None
-    except Image.DecompressionBombError as error:
+    except TooManyPixels as error:
         raise PictureError(f"{path}: {error}") from error
-    except (OSError, SyntaxError, EOFError, ValueError) as error:
-        if isinstance(error, PictureError):
-            raise
-        raise PictureError(f"{path}: the picture is damaged or cut short ({error}).") from error
+    except MemoryError as error:
+        raise PictureError(f"{path}: there is not enough memory to read the picture.") from error
+    # What a damaged file makes Pillow raise has no common class, and must not cost the other files of a run.
+    except Exception as error:
+        raise PictureError(f"{path}: the picture is damaged or cut short ({damage(error)}).") from error
+
+
+def damage(error: Exception) -> str:
+    """What Pillow says of a damaged file; with the kind of error where that is not one meant for people."""
+    plain = isinstance(error, (OSError, SyntaxError, EOFError, ValueError)) and str(error)
+    return str(error) if plain else f"{type(error).__name__}: {error}"
 
 
 def load_mask(path: Path, size: tuple[int, int]) -> Mask:
@@ -137,18 +143,17 @@ def _from_image(image: Image.Image, data: bytes, notes: list[str]) -> LoadedPict
         return LoadedPicture(*deep, infotext, tuple(notes))
     if image.mode.startswith(("I", "F")):
         raise ValueError(f"pictures with {image.mode} pixels are not supported; save it with 8 or 16 bits")
-    upright = ImageOps.exif_transpose(image)
-    alpha = None
-    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-        upright = upright.convert("RGBA")
-        alpha = np.asarray(upright.getchannel("A"), dtype=np.float32) / np.float32(255.0)
-        upright = upright.convert("RGB")
-    elif upright.mode not in ("RGB", "CMYK", "L"):
-        upright = upright.convert("RGB")
+    colours, alpha, orientation = image, None, _orientation(image)
+    if colours.mode in ("RGBA", "LA", "PA") or "transparency" in colours.info:
+        colours = colours.convert("RGBA")
+        alpha = _turned(np.asarray(colours.getchannel("A"), dtype=np.float32) / np.float32(255.0), orientation)
+        colours = colours.convert("RGB")
+    elif colours.mode not in ("RGB", "CMYK", "L"):
+        colours = colours.convert("RGB")
     if profile is not None:
-        upright = _to_srgb(upright, profile, notes)
-    array = np.asarray(upright.convert("RGB"), dtype=np.float32) / np.float32(255.0)
-    return LoadedPicture(array, alpha, infotext, tuple(notes))
+        colours = _to_srgb(colours, profile, notes)
+    array = np.asarray(colours.convert("RGB"), dtype=np.float32) / np.float32(255.0)
+    return LoadedPicture(_turned(array, orientation), alpha, infotext, tuple(notes))
 
 
 def _sixteen_bit(image: Image.Image, data: bytes) -> tuple[Pixels, Mask | None] | None:
@@ -158,15 +163,26 @@ def _sixteen_bit(image: Image.Image, data: bytes) -> tuple[Pixels, Mask | None] 
     decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
         return None
-    turned = _turned(decoded, image.getexif().get(ExifTags.Base.Orientation, 1))
-    values = np.asarray(turned, dtype=np.float32) / np.float32(65535.0)
+    values = _turned(np.asarray(decoded, dtype=np.float32) / np.float32(65535.0), _orientation(image))
     if values.ndim == 2:
         return np.repeat(values[..., None], 3, axis=2), None
     alpha = np.ascontiguousarray(values[..., 3]) if values.shape[2] == 4 else None
     return np.ascontiguousarray(values[..., 2::-1]), alpha
 
 
-def _turned(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+def _orientation(image: Image.Image) -> int:
+    """How a picture lies (1 to 8, as EXIF counts); 1 where that cannot be read, for its pixels are none the worse."""
+    if image.format == "TIFF":
+        # Pillow and OpenCV have turned it already.
+        return 1
+    try:
+        told = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return int(told) if told in range(1, 9) else 1
+    except _ODD_TAGS:
+        return 1
+
+
+def _turned(array: npt.NDArray[np.float32], orientation: int) -> npt.NDArray[np.float32]:
     """An array upright, by its EXIF orientation (1 to 8)."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
@@ -174,7 +190,7 @@ def _turned(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
         array = array[:, ::-1]
     if orientation in (3, 4, 7, 8):
         array = array[::-1]
-    return array
+    return np.ascontiguousarray(array)
 
 
 def _foreign_profile(image: Image.Image, notes: list[str]) -> ImageCms.ImageCmsProfile | None:
@@ -215,8 +231,11 @@ def _name_anew(part: Path, path: Path) -> None:
 
 def _infotext(image: Image.Image) -> str:
     text = image.info.get("parameters", "")
-    if not text and (comment := image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)):
-        text = _user_comment(comment)
+    if not text:
+        try:
+            text = _user_comment(image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment))
+        except _ODD_TAGS:
+            return ""
     return text if isinstance(text, str) else ""
 
 
@@ -224,6 +243,7 @@ def _user_comment(comment: Any) -> str:
     """The web UIs write the infotext of JPEG and WebP as EXIF UserComment in UTF-16, with an 8-byte prefix."""
     if isinstance(comment, str):
         return comment
-    raw = bytes(comment)
-    encoding = "utf-16-be" if raw.startswith(b"UNICODE") else "utf-8"
-    return raw[8:].decode(encoding, errors="replace").strip("\0")
+    if not isinstance(comment, bytes):
+        return ""
+    encoding = "utf-16-be" if comment.startswith(b"UNICODE") else "utf-8"
+    return comment[8:].decode(encoding, errors="replace").strip("\0")

@@ -1,0 +1,57 @@
+"""Opening a picture's contents up to a limit of our own, which is judged by the header before anything is decoded."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+MOST_SIDE = 16384
+"""Pictures of as many pixels as a square of this side has are read."""
+
+# Only those whose own code asks for no other limit on the way.
+_READ_BEYOND_PILLOW = ("PNG", "JPEG", "WEBP", "AVIF", "BMP")
+
+
+class TooManyPixels(ValueError):
+    """A picture that is too large to be decoded. The message says how large it is and what is read."""
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[Image.Image]:
+    """The picture in a file's contents, its header read and nothing decoded.
+
+    Raises TooManyPixels, UnidentifiedImageError, and whatever Pillow comes upon in a damaged file.
+    """
+    with warnings.catch_warnings():
+        # Pillow only warns of a huge picture; the size is judged here, by our own limit.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with _image(data) as image:
+                if image.width * image.height > MOST_SIDE * MOST_SIDE:
+                    raise TooManyPixels(
+                        f"the picture is too large: {image.width} × {image.height} pixels, and no more than "
+                        f"{MOST_SIDE} × {MOST_SIDE} are read. Make it smaller."
+                    )
+                yield image
+        except Image.DecompressionBombError as error:
+            raise TooManyPixels(
+                f"the picture is too large for its kind ({error}) Save it as PNG, of which up to "
+                f"{MOST_SIDE} × {MOST_SIDE} pixels are read."
+            ) from error
+
+
+def _image(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError:
+        # Pillow's limit is one for the whole process; the formats' own classes leave it to who calls them.
+        for kind in _READ_BEYOND_PILLOW:
+            if kind in Image.OPEN:
+                factory, accepts = Image.OPEN[kind]
+                if accepts is not None and accepts(data[:16]) is True:
+                    return factory(io.BytesIO(data), "")
+        raise

@@ -1,0 +1,180 @@
+"""Transparency goes where the colours go: whatever has reframed the picture has reframed its alpha in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib_finisher.events import Control
+from lib_finisher.finishing import FileReport, Saving, finish_files
+from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError
+from lib_finisher.pipeline import Pipeline
+from lib_finisher.recipe import read_recipe
+from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.stage import Base
+from lib_finisher.store.results import ResultStore
+
+LANCZOS = {"method": "upscaler only", "upscaler": "Lanczos"}
+REDRAWN = {"method": "hires", "upscaler": "Lanczos", "denoising_strength": 0.2, "steps": 2, "skip_flat": False}
+
+
+def to(width: int, height: int, aspect: str) -> dict[str, Any]:
+    return {"target": "width and height", "width": width, "height": height, "aspect": aspect}
+
+
+@pytest.fixture()
+def disc(tmp_path: Path) -> Path:
+    """A white disc on black, opaque where it is white: its colours and its transparency are the same picture.
+
+    It lies off the middle, a third of it beyond the right edge, so that a crop, a mirror image or a squeeze shows.
+    """
+    y, x = np.mgrid[:96, :128]
+    inside = 255.0 * np.clip(40.5 - np.hypot(x - 115, y - 40), 0, 1)
+    plane = Image.fromarray(np.rint(inside).astype(np.uint8))
+    Image.merge("RGBA", (plane, plane, plane, plane)).save(tmp_path / "disc.png")
+    return tmp_path / "disc.png"
+
+
+def finished(
+    source: Path,
+    passes: Sequence[dict[str, Any]],
+    host: EmbeddedHost | None = None,
+    store: ResultStore | None = None,
+    control: Control | None = None,
+    **more: dict[str, Any],
+) -> FileReport:
+    data: dict[str, Any] = {name: {"enabled": False} for name in NAMES}
+    data["upscale"] = {"enabled": True, "passes": [{**LANCZOS, **one} for one in passes]}
+    recipe, host, control = read_recipe({**data, **more}), host or EmbeddedHost(), control or Control()
+    pipeline = Pipeline(host, lambda *_: [], recipe, store, control=control)
+    saving = Saving(source.parent / "out", overwrite=True)
+    return next(iter(finish_files([source], pipeline, host, recipe, Base(seed=5), saving, None, control)))
+
+
+def planes(file: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """The green and the alpha of a result, 0..255."""
+    assert file is not None
+    picture = Image.open(file)
+    assert picture.mode == "RGBA"
+    values = np.asarray(picture).astype(int)
+    return values[..., 1], values[..., 3]
+
+
+def status_of(told: FileReport) -> str:
+    return next(item.status for item in told.stages if item.stage == "upscale")
+
+
+@pytest.mark.parametrize(
+    ("passes", "size"),
+    [
+        ([to(96, 192, "crop")], (96, 192)),
+        ([to(256, 96, "crop")], (256, 96)),
+        ([to(160, 320, "pad")], (160, 320)),
+        ([to(400, 96, "pad")], (400, 96)),
+        ([to(96, 96, "pad"), {"factor": 2}], (192, 192)),
+        ([{"factor": 1.5}, to(120, 200, "crop"), {"factor": 1}], (120, 200)),
+        ([to(192, 72, "crop"), to(200, 200, "pad")], (200, 200)),
+        # To the size it has already, but cut and padded on the way.
+        ([to(128, 40, "crop"), to(128, 96, "pad")], (128, 96)),
+        ([to(64, 64, "crop"), to(32, 64, "crop"), to(64, 64, "pad")], (64, 64)),
+        ([to(160, 160, "fit"), {"factor": 1.5}], (240, 180)),
+        ([{"factor": 1}], (128, 96)),
+    ],
+)
+def test_alpha_is_framed_as_the_colours_are(disc: Path, passes: list[dict[str, Any]], size: tuple[int, int]) -> None:
+    told = finished(disc, passes)
+    green, alpha = planes(told.output)
+    assert (alpha.shape[1], alpha.shape[0]) == size
+    assert status_of(told) == "ran"
+    # Several passes resample the colours once each; the alpha only where something is cut off or added.
+    apart = np.abs(green - alpha)
+    assert apart.max() <= 30
+    assert apart.mean() < 0.2
+
+
+def test_a_reused_result_frames_alpha_too(disc: Path, tmp_path: Path) -> None:
+    passes, store = [to(96, 192, "crop"), to(200, 200, "pad")], ResultStore(tmp_path / "store")
+    first = finished(disc, passes, store=store)
+    made = planes(first.output)
+    again = finished(disc, passes, store=store)
+    assert (status_of(first), status_of(again)) == ("ran", "reused")
+    assert np.array_equal(planes(again.output), made)
+    assert np.abs(made[0] - made[1]).mean() < 1
+
+
+def test_what_extend_adds_is_framed_with_the_rest(disc: Path) -> None:
+    """Beyond the old picture alpha is a mirror image and the colours are carried on, so only within it they agree."""
+    extend = {"enabled": True, "left": 64, "denoising_strength": 0}
+    told = finished(disc, [to(192, 384, "crop")], extend=extend)
+    green, alpha = planes(told.output)
+    assert alpha.shape == (384, 192)
+    # 192×96 becomes 768×384, of which the columns 288 to 480 are kept; the old picture begins at 256.
+    assert np.abs(green - alpha).max() <= 1
+    told = finished(disc, [to(192, 192, "pad")], extend=extend)
+    green, alpha = planes(told.output)
+    assert np.abs(green - alpha)[:, 64:].max() <= 1
+    assert np.array_equal(alpha[48:144, :64], planes(disc)[1][:, 64:0:-1])
+
+
+@pytest.mark.parametrize(
+    ("last", "status", "reason"),
+    [
+        (None, "skipped", "switched off"),
+        ({"factor": 16}, "failed", "at most 16384"),
+        ({"checkpoint": "another", **REDRAWN}, "failed", "cannot run the checkpoint"),
+    ],
+)
+def test_an_upscale_that_has_done_nothing_leaves_alpha_alone(
+    disc: Path, last: dict[str, Any] | None, status: str, reason: str
+) -> None:
+    passes = [to(2048, 640, "crop"), last or to(128, 96, "pad")]
+    told = finished(disc, passes, **({} if last else {"upscale": {"enabled": False, "passes": passes}}))
+    assert (status_of(told), reason in told.stages[4].reason) == (status, True)
+    assert np.array_equal(planes(told.output), planes(disc))
+
+
+@pytest.mark.parametrize("last", [{"factor": 1}, {"factor": 2}, to(200, 200, "pad")])
+def test_alpha_is_framed_by_the_passes_that_were_done(disc: Path, last: dict[str, Any]) -> None:
+    """The last pass is interrupted in its redraw, skipped, or all of it is refused, in which case its frame stands."""
+    passes, control = [to(96, 192, "crop"), {**last, **REDRAWN}], Control()
+    told = finished(disc, passes, Instead(control.interrupt), control=control)
+    assert told.output is not None and told.output.name == "disc.interrupted.png"
+    assert status_of(told) == "ran"
+    assert np.array_equal(planes(told.output), planes(finished(disc, passes[:1]).output))
+
+    control = Control()
+    told = finished(disc, passes, Instead(control.skip), control=control)
+    assert status_of(told) == "skipped"
+    assert np.array_equal(planes(told.output), planes(disc))
+
+    told = finished(disc, passes, Instead(refused))
+    assert (status_of(told), "no luck" in told.error) == ("failed", True)
+    assert np.array_equal(planes(told.output), planes(finished(disc, [passes[0], last]).output))
+
+
+def test_the_picture_without_the_upscale_keeps_its_own_frame(disc: Path) -> None:
+    told = finished(disc, [to(96, 192, "crop")], base={"compare": "upscale"})
+    assert np.abs(np.subtract(*planes(told.output))).max() <= 1
+    assert np.array_equal(planes(told.without), planes(disc))
+
+
+class Instead(EmbeddedHost):
+    """Does something else before anything is sampled."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self.act = act
+
+    def redraw(self, batch: Batch, watch: BatchWatch) -> list[Array]:
+        self.act()
+        return super().redraw(batch, watch)
+
+
+def refused() -> None:
+    raise HostError("no luck")
