@@ -9,13 +9,14 @@ import numpy as np
 from lib_finisher.detect.search import Search
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.imaging.geometry import Box, Size, cut, frame, size_of
+from lib_finisher.imaging.geometry import Box, cut, frame, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.similarity import likeness
 from lib_finisher.redraw.patch import Gate, Patch, Polish, Prepare
 from lib_finisher.stages.detail_patches import Choice
 from lib_finisher.stages.detail_search import detectors_of, search_of
 from lib_finisher.stages.detail_settings import AFTER, BEFORE, DetailPass
+from lib_finisher.stages.model_check import restored, upscaled
 from lib_finisher.stages.stage import Finder, Tools
 from lib_finisher.stages.upscale_model import choose_upscaler
 
@@ -24,6 +25,7 @@ _GROWS = 1.5
 _GATE_SIDE = 320
 _SAME_PLACE = 0.3
 _UNSURE = 0.05
+_INTERPOLATED, _UNRESTORED = "The crop was interpolated instead.", "The face was left as it was."
 
 
 def preparing(one: DetailPass, tools: Tools, notes: list[str]) -> Prepare | None:
@@ -39,7 +41,7 @@ def preparing(one: DetailPass, tools: Tools, notes: list[str]) -> Prepare | None
     def prepare(patch: Patch, crop: Pixels) -> Pixels:
         pixels = crop
         if model is not None and patch.canvas.width > _GROWS * patch.box.width:
-            pixels = _tried(lambda: tools.upscale(model.name, crop), crop, notes)
+            pixels = _tried(lambda: upscaled(model.name, crop, tools), crop, _INTERPOLATED, notes)
         pixels = np.clip(resize(pixels, patch.canvas), 0.0, 1.0)
         return _restored(pixels, one, tools, notes) if restores else pixels
 
@@ -106,17 +108,15 @@ def _restored(pixels: Pixels, one: DetailPass, tools: Tools, notes: list[str]) -
     if one.restore not in known:
         _say(notes, f"there is no face restoration {one.restore!r} here; it has {', '.join(known) or 'none'}")
         return pixels
-    restored = _tried(lambda: tools.restore(one.restore, pixels), pixels, notes)
-    size: Size = size_of(pixels)
-    restored = restored if size_of(restored) == size else resize(restored, size)
-    return np.asarray(pixels + np.float32(one.restore_blend) * (restored - pixels), dtype=np.float32)
+    better = _tried(lambda: restored(one.restore, pixels, tools), pixels, _UNRESTORED, notes)
+    return np.asarray(pixels + np.float32(one.restore_blend) * (better - pixels), dtype=np.float32)
 
 
-def _tried(act: Callable[[], Pixels], instead: Pixels, notes: list[str]) -> Pixels:
+def _tried(act: Callable[[], Pixels], instead: Pixels, told: str, notes: list[str]) -> Pixels:
     try:
         return act()
     except HostError as error:
-        _say(notes, str(error))
+        _say(notes, f"{error} {told}")
         return instead
 
 

@@ -14,6 +14,7 @@ from lib_finisher.imaging.geometry import Size, frame, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.strips import in_strips
 from lib_finisher.imaging.texture import blend_detail, calm_detail_lost
+from lib_finisher.stages.model_check import upscaled
 from lib_finisher.stages.stage import Tools
 from lib_finisher.stages.texture_where import around
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER
@@ -100,6 +101,6 @@ def _at_own_size(pixels: Pixels, model: UpscalerFacts, tools: Tools) -> Pixels:
     for top, bottom in in_strips(size.height, max(_CONTEXT, _STRIP_PIXELS // (size.width * model.scale**2))):
         first, last = max(0, top - _CONTEXT), min(size.height, bottom + _CONTEXT)
         given = np.ascontiguousarray(pixels[first:last])
-        back = resize(tools.upscale(model.name, given), Size(size.width, last - first), "area")
+        back = resize(upscaled(model.name, given, tools), Size(size.width, last - first), "area")
         made[top:bottom] = back[top - first : bottom - first]
     return made

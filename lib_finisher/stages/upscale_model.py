@@ -13,6 +13,7 @@ from lib_finisher.imaging.content import content_of
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.strips import in_strips, resized_rows
+from lib_finisher.stages.model_check import upscaled
 from lib_finisher.stages.stage import Tools
 from lib_finisher.stages.upscaler_names import best_for, misfit
 
@@ -103,7 +104,7 @@ def _runs(pixels: Pixels, target: Size, name: str, scale: int, tools: Tools) -> 
         if scale <= 1 or _factor(current, target) <= scale + _SLACK:
             break
         size = size_of(current)
-        current = tools.upscale(name, current)
+        current = upscaled(name, current, tools)
         _check_scale(current.shape[1], size.width, scale)
         shrink = _MADE_SHRINK
     ready = _shrunk(current, target, scale, shrink)
@@ -119,7 +120,7 @@ def _last_run(ready: Pixels, target: Size, name: str, scale: int, tools: Tools) 
     made = np.empty((target.height, target.width, 3), dtype=np.float32)
     for top, bottom in in_strips(size.height, max(_CONTEXT, _STRIP_PIXELS // (size.width * scale * scale))):
         first, last = max(0, top - _CONTEXT), min(size.height, bottom + _CONTEXT)
-        enlarged = tools.upscale(name, ready[first:last])
+        enlarged = upscaled(name, ready[first:last], tools)
         _check_scale(enlarged.shape[1], size.width, scale)
         begin, end = (round(row * target.height / size.height) for row in (top, bottom))
         made[begin:end] = resized_rows(enlarged, first * scale, size.height * scale, target, begin, end)

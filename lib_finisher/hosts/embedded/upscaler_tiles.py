@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lib_finisher.hosts.port import Array, OutOfMemory, Watch
+from lib_finisher.hosts.port import Array, HostError, OutOfMemory, Watch
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.imaging.masks import smoothstep
 from lib_finisher.redraw.layout import Axis, Grid, Tent, split_axis
@@ -53,8 +53,9 @@ class TiledModel:
         self._whole = descriptor.tiling.name == "INTERNAL"
 
     def __call__(self, pixels: Array, watch: Watch) -> Array:
-        """`pixels` (height, width, 3) enlarged by the model's scale, 0..1. Raises OutOfMemory and what `watch` raises.
+        """`pixels` (height, width, 3) enlarged by the model's scale, 0..1.
 
+        Raises OutOfMemory, HostError where the model gives what is no number, and what `watch` raises.
         What was too much for the device is not tried again: the next picture begins with what worked.
         """
         while True:
@@ -92,11 +93,15 @@ class TiledModel:
 
     def _model(self, crops: Array) -> Array:
         made = self._in_precision(crops)
-        if not np.isfinite(made).all() and str(self._descriptor.dtype) == "torch.float16":
+        if np.isfinite(made).all():
+            return made
+        if str(self._descriptor.dtype) == "torch.float16":
             logger.info("%s gave numbers out of range in half precision, on in full.", self._name)
             self._descriptor.float()
             made = self._in_precision(crops)
-        return made
+            if np.isfinite(made).all():
+                return made
+        raise HostError(f"The upscaler {self._name} gave values that are not numbers; choose another.")
 
     def _in_precision(self, crops: Array) -> Array:
         import torch

@@ -87,8 +87,11 @@ def upscale(name: str, pixels: Array) -> Array:
     if pixels.shape[0] * pixels.shape[1] * scale**2 > MOST_SIDE**2:
         raise HostError(f"The upscaler {name} would make more than {MOST_SIDE} × {MOST_SIDE} pixels.")
     given = Image.fromarray(to_uint8(pixels))
+    invalid: list[str] = []
     try:
-        result = item.scaler.do_upscale(given, item.data_path)
+        # The host rounds what is no number to black, which numpy tells nobody but here.
+        with np.errstate(invalid="call", call=lambda kind, _: invalid.append(kind)):
+            result = item.scaler.do_upscale(given, item.data_path)
     except RuntimeError as error:
         if "out of memory" in str(error).lower():
             raise OutOfMemory(f"The upscaler {name} ran out of memory; smaller tiles in the settings help.") from error
@@ -96,6 +99,11 @@ def upscale(name: str, pixels: Array) -> Array:
     # The host answers an interruption and a model that it cannot load alike: with the picture it was given.
     if shared.state.interrupted:
         raise Interrupted
+    if invalid:
+        raise HostError(
+            f"The upscaler {name} gave values that are not numbers; half precision is the usual cause, "
+            "so full precision or another model may help."
+        )
     if result is given or (result.size == given.size and scale > 1 and result.tobytes() == given.tobytes()):
         raise HostError(f"The upscaler {name} gave the picture back unchanged; the host's log says why.")
     return np.asarray(result.convert("RGB"), dtype=np.float32) / np.float32(255)
