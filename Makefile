@@ -26,9 +26,7 @@ demo: $(VENV)/ready-demo
 	@$(RUN) tools/demo.py $(if $(ONCE),--once)
 
 test: setup lint
-	@$(RUN) -m pytest
-	@.venv-mediapipe/bin/python -m pytest tests/unit/test_mediapipe.py
-	@$(PYTHON) tools/test_pythons.py
+	@$(PYTHON) tools/run_tests.py
 
 lint: setup
 	@$(RUN) -m ruff check .

@@ -1,0 +1,75 @@
+"""Runs all tests: those of this checkout, MediaPipe's beside them, and the core's on every other Python that is here.
+
+As many runs as there are cores go side by side, as each keeps about one busy. Python 3.10 gets the oldest packages that
+hosts have (numpy 1.26, Pillow 9.5), 3.12 and 3.13 the newest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+OTHERS = ("3.10", "3.12", "3.13")
+
+
+def main() -> int:
+    """Exit status 0 when every run passed; a Python that is not here is named."""
+    failed, runs = [], {"MediaPipe": [_python(".venv-mediapipe"), "-m", "pytest", "tests/unit/test_mediapipe.py"]}
+    for version in OTHERS:
+        found = _interpreter(version)
+        folder = f".venv-{version}"
+        if found is None:
+            sys.stdout.write(f"Python {version}: not on this machine, left out\n")
+        elif _set_up(found, folder):
+            runs[f"Python {version}"] = [_python(folder), "-m", "pytest", "-m", "not slow", "-p", "no:cacheprovider"]
+        else:
+            failed.append(f"Python {version}")
+    sys.stdout.flush()
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+        # The longest of them first; it is the one that is seen while it runs.
+        everything = pool.submit(subprocess.run, [_python(".venv"), "-m", "pytest"], cwd=HERE, check=False)
+        others = [(name, pool.submit(_tested, command)) for name, command in runs.items()]
+        if everything.result().returncode:
+            failed.append("all tests")
+        for name, run in others:
+            done = run.result()
+            sys.stdout.write(f"{name}:\n{done.stdout}")
+            sys.stdout.flush()
+            if done.returncode:
+                failed.append(name)
+    if failed:
+        sys.stdout.write(f"failed: {', '.join(failed)}\n")
+    return 1 if failed else 0
+
+
+def _tested(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=HERE, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def _set_up(python: str, folder: str) -> bool:
+    if (HERE / folder / "ready-core").exists():
+        return True
+    command = [python, str(HERE / "tools" / "set_up.py"), str(HERE / folder), "--for", "core"]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def _python(folder: str) -> str:
+    return str(HERE / folder / "bin" / "python")
+
+
+def _interpreter(version: str) -> str | None:
+    """The named Python, wherever it is: on the path, or beside the versions a version manager keeps."""
+    found = shutil.which(f"python{version}")
+    if found and subprocess.run([found, "-c", ""], check=False, capture_output=True).returncode == 0:
+        return found
+    managed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    return str(managed[-1]) if managed else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
