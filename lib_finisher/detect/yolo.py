@@ -40,6 +40,7 @@ class Yolo:
         self._name = name or path.name
         self._trusted = trusted
         self._network: Network | None = None
+        self._loaded_from = ""
         self._busy = threading.Lock()
 
     @property
@@ -82,8 +83,11 @@ class Yolo:
         return merged(kept, middles=True, overlap=search.overlap)
 
     def _loaded(self) -> Network:
-        if self._network is None:
+        # The file may have been replaced, and the findings are remembered under its identity.
+        now = self._model.identity() if self._model.path.is_file() else self._loaded_from
+        if self._network is None or now != self._loaded_from:
             self._network = self._load()
+            self._loaded_from = now
         return self._network
 
     def _load(self) -> Network:

@@ -30,7 +30,7 @@ _EDGE = 4.0
 def filled(pixels: Pixels, known: Known, seed: int) -> Pixels:
     """`pixels` (height, width, 3) with what is not `known` continued and textured; what is known stays, bit for bit.
 
-    Where nothing or everything is known it comes back as it is. The texture follows from `seed` (0 or more).
+    Where nothing or everything is known it comes back as it is. The texture follows from `seed`.
     """
     if known.all() or not known.any():
         return pixels.copy()
@@ -41,7 +41,7 @@ def extended(pixels: Pixels, box: Box, seed: int) -> Pixels:
     """What a `box` that holds the whole picture (height, width, 3) shows: the picture, bit for bit, and beyond it its
     edges going on, dissolving into each other with distance, with texture of the picture's own kind.
 
-    Nothing of the picture is shown twice, as a mirror would. The texture follows from `seed` (0 or more).
+    Nothing of the picture is shown twice, as a mirror would. The texture follows from `seed`.
     """
     size = size_of(pixels)
     around = ((-box.top, box.bottom - size.height), (-box.left, box.right - size.width))
@@ -71,7 +71,7 @@ def continued(pixels: Pixels, known: Known) -> Pixels:
 def texture_like(pixels: Pixels, known: Known, seed: int) -> Pixels:
     """Noise (height, width, 3) as strong, at three scales, as the fine detail of the nearest known part of `pixels`."""
     height, width = known.shape
-    noise = np.random.Generator(np.random.Philox(seed)).standard_normal((height, width), dtype=np.float32)
+    noise = np.random.Generator(np.random.Philox(seed % 2**64)).standard_normal((height, width), dtype=np.float32)
     weight = known.astype(np.float32)
     light = luminance(pixels) * weight
     result = np.zeros((height, width), dtype=np.float32)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lib_finisher.hosts.port import Capabilities
-from lib_finisher.imaging.geometry import Box, Size, round_to, round_up
+from lib_finisher.imaging.geometry import Box, Size, frame, round_to, round_up
 from lib_finisher.stages.frame import WHOLE_FRAME_LIMIT
 
 _LEAST_PADDING = 32
@@ -68,6 +68,12 @@ def crop_around(
             return Crop(box, size)
         return Crop(box, Size(round_to(size.width * shrink, multiple), round_to(size.height * shrink, multiple)))
     return _enlarged(padded, canvas, picture)
+
+
+def whole_on(canvas: Size, picture: Size, capabilities: Capabilities) -> Crop:
+    """The whole picture on a canvas of that size, its sides made such as are allowed; where the two differ in aspect,
+    the picture goes on mirrored rather than being squeezed."""
+    return _enlarged(frame(picture), _allowed(canvas, capabilities), picture)
 
 
 def _enlarged(padded: Box, canvas: Size, picture: Size) -> Crop:

@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import replace
 
 from lib_finisher.detect.detection import Detection, DetectorError
-from lib_finisher.hosts.port import Sampling
+from lib_finisher.hosts.port import HostError, Sampling
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.redraw.batches import rounds
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
 from lib_finisher.stages.detail_care import judging, polishing, preparing
 from lib_finisher.stages.detail_choice import Finding
+from lib_finisher.stages.detail_masks import shape_of
 from lib_finisher.stages.detail_patches import Choice, choose
 from lib_finisher.stages.detail_search import detectors_of, find_for, search_of, where_of, without
 from lib_finisher.stages.detail_settings import DetailPass, DetailSettings
@@ -34,7 +35,8 @@ class Detail:
     def reads(self, settings: DetailSettings) -> Reads:
         """See `Stage.reads`."""
         looks = ((name, search_of(one)) for one in settings.passes for name in detectors_of(one))
-        return Reads(samples=True, detectors=tuple(looks))
+        enlarged = any(one.enlarger for one in settings.passes)
+        return Reads(samples=True, upscalers=enlarged, detectors=tuple(looks))
 
     def run(self, work: Work, settings: DetailSettings, tools: Tools) -> Redraws:
         """A request for each pass that finds something, on the picture as the pass before left it."""
@@ -51,10 +53,11 @@ class Detail:
                 found = find_for(one, output.pixels, tools.find)
                 fresh = without(found, redrawn, one)
                 where = where_of(one, number, settings.passes, output.pixels, work.base, tools.find)
-            except DetectorError as error:
+                choice = choose(fresh, size_of(output.pixels), one, work.base, tools, where)
+            # A detector or a checkpoint that is not there: what the other passes do stays.
+            except (DetectorError, HostError) as error:
                 failures.append(f"pass {number}: {error}")
                 continue
-            choice = choose(fresh, size_of(output.pixels), one, work.base, tools, where)
             told += _told(one, found, fresh, choice)
             found_in_all += len(choice.findings)
             if not choice.patches:
@@ -97,6 +100,7 @@ class Detail:
     def estimate(self, work: Work, size: Size, settings: DetailSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`. Looks for the findings in the picture as it is now, at its present size."""
         total, notes = Estimate(size), []
+        factor = size.width / work.size.width
         redrawn: list[Detection] = []
         for number, one in enumerate(settings.passes, 1):
             if not one.active:
@@ -105,14 +109,12 @@ class Detail:
                 found = find_for(one, work.pixels, tools.find)
                 fresh = without(found, redrawn, one)
                 where = where_of(one, number, settings.passes, work.pixels, work.base, tools.find)
-            except DetectorError as error:
+                # Where a pass may draw is told for the picture as it is: at another size it only lowers the cost.
+                scaled = [item.scaled(factor) for item in fresh]
+                choice = choose(scaled, size, one, work.base, tools, where if factor == 1 else None)
+            except (DetectorError, HostError) as error:
                 notes.append(str(error))
                 continue
-            factor = size.width / work.size.width
-            # Where a pass may draw is told for the picture as it is: at another size it only lowers the cost.
-            choice = choose(
-                [item.scaled(factor) for item in fresh], size, one, work.base, tools, where if factor == 1 else None
-            )
             redrawn += [item for item in fresh if item.scaled(factor) in {one.detection for one in choice.redrawn}]
             notes += _told(one, found, fresh, choice)
             for patches in _grouped(choice):
@@ -125,15 +127,15 @@ def _sampling(one: DetailPass, base: Base) -> Sampling:
 
 
 def _done(choice: Choice, outcome: Outcome) -> list[Finding]:
-    """The findings whose redraw was accepted, as far as patches stand for one each."""
-    if len(choice.patches) != len(choice.redrawn):
+    """The findings whose redraw was accepted: all or none of them where they share patches."""
+    if choice.framed or choice.judged is not None:
         return list(choice.redrawn) if outcome.accepted else []
     return [item for item in choice.redrawn if item.label in outcome.redrawn]
 
 
 def _region(item: Finding, one: DetailPass, sampling: Sampling, touch_up: float) -> Region:
     return Region(
-        box=item.detection.box,
+        box=shape_of(item.detection, one).box,
         label=item.label,
         prompt=item.prompt,
         negative_prompt=item.negative_prompt,
@@ -142,7 +144,8 @@ def _region(item: Finding, one: DetailPass, sampling: Sampling, touch_up: float)
         padding=one.padding,
         dilation=one.dilation,
         mask_blur=one.mask_blur,
-        touch_up=touch_up,
+        # A region does not know where its pass was not to draw.
+        touch_up=0.0 if one.within or one.minus else touch_up,
     )
 
 

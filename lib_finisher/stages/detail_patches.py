@@ -14,7 +14,7 @@ from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.geometry import Box, Size, frame, round_to
 from lib_finisher.imaging.masks import fading_to
 from lib_finisher.redraw.patch import Patch
-from lib_finisher.stages.crop import Crop, crop_around, open_sides, worth_a_crop
+from lib_finisher.stages.crop import Crop, crop_around, open_sides, whole_on, worth_a_crop
 from lib_finisher.stages.detail_choice import Finding, findings_of, strength_for
 from lib_finisher.stages.detail_masks import Shape, Where, mask_of, shape_of, union_of
 from lib_finisher.stages.detail_settings import APART, INVERTED, DetailPass
@@ -111,14 +111,17 @@ class _Layout:
         """Where a region is cut from the picture, and its canvas."""
         if self.one.only_masked:
             return crop_around(region, self.one.padding, self.picture, self.side, self.limits, self.canvas)
-        whole = frame(self.picture)
-        if self.canvas is None and whole_frame_fits(self.picture, self.side):
+        if self.canvas is not None:
+            # As many pixels as were asked for, in the picture's aspect.
+            wanted = self.picture.scaled(math.sqrt(self.canvas.area / self.picture.area))
+            return whole_on(wanted, self.picture, self.limits)
+        if whole_frame_fits(self.picture, self.side):
             box = one_patch(self.picture, Look(0.0), self.limits).box
             return Crop(box, box.size)
         shrink = math.sqrt(WHOLE_FRAME_LIMIT * self.side * self.side / self.picture.area)
         multiple = self.limits.canvas_multiple
         sides = (round_to(side * shrink, multiple) for side in (self.picture.width, self.picture.height))
-        return Crop(whole, self.canvas or Size(*sides))
+        return Crop(frame(self.picture), Size(*sides))
 
     def limited(self, mask: Mask, area: Box) -> Mask:
         """A mask of `area`, kept to the part of the picture that the pass may change."""

@@ -82,7 +82,12 @@ def found_beside(
     """What the detectors find that is not marked already; nothing where none is named. Raises DetectorError."""
     one = searching(settings)
     found = find_for(one, pixels, find) if detectors_of(one) else []
-    return [item for item in found if not any(mark.box.contained_ratio(item.box) > _SAME for mark in marked)]
+    return [item for item in found if not any(_lies_in(item.box, mark.box) for mark in marked)]
+
+
+def _lies_in(box: Box, mark: Box) -> bool:
+    shared = mark.intersection(box)
+    return shared is not None and shared.area > _SAME * box.area
 
 
 def numbered(found: Sequence[Detection], picture: Size, settings: RepairSettings, base: Base) -> Regions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.texture import lift_detail
@@ -48,6 +49,7 @@ class Texture:
                 break
         else:
             self._mapped(settings, places, output, told, tools)
+        output.degraded = output.degraded or places.doubtful
         output.reason = "; ".join(told)
         if output.pixels is work.pixels and output.status == "ran" and not output.stopped:
             output.status, output.reason = "skipped", output.reason or _why_nothing(settings)
@@ -59,7 +61,12 @@ class Texture:
     ) -> Generator[Request, Any, bool]:  # fmt: skip
         """Redraws the texture once; whether the stage may go on."""
         place = places[one.where(settings.where)]
-        layout, why = _layout(work.base, work.size, one, tools)
+        try:
+            layout, why = _layout(work.base, work.size, one, tools)
+        except HostError as error:
+            output.status, output.pixels = "failed", work.pixels
+            told.append(str(error))
+            return False
         patches, flat = _chosen(layout, place, output.pixels, one)
         if not patches:
             told.append(f"nothing to redraw: {_nothing(place)}")
@@ -147,6 +154,11 @@ class _Places:
         if where not in self._found:
             self._found[where] = place_of(where, self._named, self._pixels, self._tools, self._notes)
         return self._found[where]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a detector failed for one of them."""
+        return any(place.doubtful for place in self._found.values())
 
     def mask(self, where: str) -> Mask:
         """The mask of a place that is not everywhere, at the picture's size."""

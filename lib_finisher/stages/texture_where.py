@@ -36,10 +36,14 @@ _ON_BODY = 0.4
 
 
 class Place(NamedTuple):
-    """Where to work: a mask of some size, 0..1, that is to be stretched over the picture, and what it is of."""
+    """Where to work: a mask of some size, 0..1, that is to be stretched over the picture, and what it is of.
+
+    `doubtful` says that a detector could not be asked, so that another run may come to another place.
+    """
 
     mask: Mask
     told: str
+    doubtful: bool = False
 
     def at(self, size: Size) -> Mask:
         """The mask at a picture's size."""
@@ -64,23 +68,23 @@ def place_of(where: str, named: str, pixels: Pixels, tools: Tools, notes: list[s
     seen = pixels
     if small != size:
         seen = np.asarray(cv2.resize(pixels, (small.width, small.height), interpolation=cv2.INTER_AREA))
-    found = _found(detectors_for(where, named), seen, tools, notes)
+    found, failed = _found(detectors_for(where, named), seen, tools, notes)
     faces = [item for item in found if item.kind == "face" and item.confidence >= _SURE]
     persons = [item for item in found if item.kind == "person"]
     if where == FACES:
-        return Place(_union([_whole(item, small) for item in faces], small), _counted(faces, "face"))
+        return Place(_union([_whole(item, small) for item in faces], small), _counted(faces, "face"), failed)
     if where == PERSONS:
         if not detectors_for(where, named):
             notes.append("persons need a detector that finds persons, for example a segmentation model of YOLO")
-        return Place(_union([_body(item, small) for item in persons], small), _counted(persons, "person"))
+        return Place(_union([_body(item, small) for item in persons], small), _counted(persons, "person"), failed)
     if faces:
         known = [Face(item.box, item.landmarks, _body_of(item, persons, small)) for item in faces]
-        return Place(skin_of_faces(seen, known), f"skin of {_counted(faces, 'face')}")
+        return Place(skin_of_faces(seen, known), f"skin of {_counted(faces, 'face')}", failed)
     notes.append("no face was found, so skin was told by its colour alone: wood and sand may count as skin")
     mask = skin_by_colour(seen)
     if persons:
         mask = mask * _union([_body(item, small) for item in persons], small)
-    return Place(mask, "what has the colour of skin")
+    return Place(mask, "what has the colour of skin", failed)
 
 
 def around(mask: Mask) -> Box | None:
@@ -92,14 +96,17 @@ def around(mask: Mask) -> Box | None:
     return box.grown(_MARGIN).intersection(frame(size_of(mask)))
 
 
-def _found(names: Sequence[str], pixels: Pixels, tools: Tools, notes: list[str]) -> list[Detection]:
+def _found(names: Sequence[str], pixels: Pixels, tools: Tools, notes: list[str]) -> tuple[list[Detection], bool]:
+    """What they find together, and whether one of them failed."""
     found: list[Detection] = []
+    failed = False
     for name in names:
         try:
             found += tools.find(name, pixels, _SURE_OF_PERSONS, SEARCH)
         except DetectorError as error:
+            failed = True
             notes.append(f"the detector {name} could not be used: {error}")
-    return merged(found, middles=True)
+    return merged(found, middles=True), failed
 
 
 def _union(masks: Sequence[Mask], size: Size) -> Mask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.redraw.noise import NoiseField
@@ -65,7 +66,13 @@ class Upscale:
                     output.status = "failed"
                     how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
             elif one.redraws:
-                layout, why = _patches(work.base, size_of(enlarged), one, tools)
+                try:
+                    layout, why = _patches(work.base, size_of(enlarged), one, tools)
+                except HostError as error:
+                    # A checkpoint that is not there: what the passes before have made stays.
+                    output.status = "failed"
+                    told.append(f"pass {number}: {error}")
+                    break
                 if one.by_findings and len(layout) > 1:
                     layout = by_findings(layout, _before(work, done, target, enlarged), _empty(one, work.base))
                 patches, flat = without_flat(layout, enlarged) if one.skip_flat else (layout, [])

@@ -20,7 +20,7 @@ from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.order import NAMES, STAGES
 from lib_finisher.stages.stage import Base, Finder, Work
 from lib_finisher.store.results import ResultStore
 from tests.conftest import weights
@@ -368,3 +368,64 @@ def test_expanded_prompts_are_reported_and_stored(picture: np.ndarray, tmp_path:
         assert (done.reports[3].status, dict(done.reports[3].prompts)) == (status, {"face 1": "100 crimson"})
     told = outcome_pairs(done, [])
     assert json.loads(told["Finisher prompts"]) == {"detail, face 1": "100 crimson"}
+
+
+def test_a_checkpoint_that_is_not_there_costs_its_own_pass_alone(host: EmbeddedHost, picture: np.ndarray) -> None:
+    found = planted({"a": [LEFT], "b": [RIGHT]})
+    done = run(host, picture, found, {"detector": "a"}, {"detector": "b", "checkpoint": "gone"})
+    report = done.reports[3]
+    assert report.status == "failed" and "pass 2: " in report.reason and "gone" in report.reason
+    assert report.cost.patches == 1 and changed(picture, done.pixels, LEFT.box)
+
+
+def test_the_touch_up_is_where_the_pass_drew(host: EmbeddedHost, picture: np.ndarray) -> None:
+    one = {"detector": "a", "y_offset": -1.5, "gate": 1.0}
+    moved = LEFT.box.moved(0, 60)
+    recipe = recipe_of(one, touch_up=0.2, factor=2)
+    (done,) = Pipeline(host, planted({"a": [LEFT]}), recipe).run([Work(picture, BASE)])
+    (plain,) = Pipeline(host, planted({"a": [LEFT]}), recipe_of(one, factor=2)).run([Work(picture, BASE)])
+    assert "1 touched up" in done.reports[4].reason
+    assert changed(plain.pixels, done.pixels, moved.scaled(2))
+    assert not changed(plain.pixels, done.pixels, LEFT.box.scaled(2).moved(0, -20))
+    limited = recipe_of(one, {"detector": "b", "within": 1, "gate": 1.0}, touch_up=0.2, factor=2)
+    (within,) = Pipeline(host, planted({"a": [LEFT], "b": [at(70, 120, 40)]}), limited).run([Work(picture, BASE)])
+    assert "1 touched up" in within.reports[4].reason, "the second pass is kept inside the first"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_findings_that_share_a_redraw_are_known_whatever_their_number(picture: np.ndarray, number: int) -> None:
+    tall = np.ascontiguousarray(np.tile(picture[:, :256], (5, 1, 1))[:1200])
+    found = [at(100, 150 + 300 * index, 60) for index in range(number)]
+    one = {"detector": "a", "merge": "merge", "only_masked": False, "gate": 1.0, "steps": 4, "skip_large": False}
+    asked: list[int] = []
+
+    class Counting(EmbeddedHost):
+        def redraw(self, batch: Batch, watch: Watch) -> list[Array]:
+            asked.append(len(batch.elements))
+            return super().redraw(batch, watch)
+
+    def find(name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+        return found if size_of(pixels) == size_of(tall) else []
+
+    done = run(Counting(), tall, find, one, one)
+    assert f"{number} redrawn already by an earlier pass" in told(done)
+    assert sum(asked) == done.reports[3].cost.patches
+
+
+@pytest.mark.parametrize(("size", "canvas"), [(Size(384, 144), Size(384, 144)), (Size(256, 256), Size(232, 232))])
+def test_a_whole_picture_on_a_canvas_by_hand_is_not_squeezed(picture: np.ndarray, size: Size, canvas: Size) -> None:
+    part = np.ascontiguousarray(picture[: size.height, : size.width])
+    host = Seeing()
+
+    def find(name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+        return [LEFT] if size_of(pixels) == size else []
+
+    done = run(host, part, find, {"detector": "a", "only_masked": False, "width": 192, "height": 288, "gate": 1.0})
+    (seen,) = host.seen
+    assert not done.error and size_of(seen) == canvas
+
+
+def test_a_model_that_enlarges_crops_is_part_of_the_result() -> None:
+    plain, enlarging = recipe_of({"detector": "a"}), recipe_of({"detector": "a", "enlarger": "auto"})
+    reads = [STAGES[NAMES.index("detail")].reads(recipe["detail"]).upscalers for recipe in (plain, enlarging)]
+    assert reads == [False, True]

@@ -147,6 +147,11 @@ def test_at_no_strength_the_fill_itself_is_the_border(face: np.ndarray) -> None:
     assert np.abs(done.pixels - extended(face, Box(0, 0, 192, 128), 6)).max() < 1 / 65000
 
 
+def test_any_seed_will_do(face: np.ndarray) -> None:
+    one, other = (extended(face, Box(0, 0, 192, 128), seed) for seed in (-5, 2**70))
+    assert np.array_equal(one, extended(face, Box(0, 0, 192, 128), -5)) and not np.array_equal(one, other)
+
+
 def test_the_fill_repeats_nothing_and_joins_without_a_seam(face: np.ndarray) -> None:
     height, width = face.shape[:2]
     box = Box(0, 0, width + 48, height)

@@ -191,6 +191,13 @@ def test_findings_are_repaired_beside_what_is_marked(face: np.ndarray) -> None:
     assert patches[1].about is None
 
 
+def test_a_small_mark_on_a_finding_leaves_it_to_the_detector(face: np.ndarray) -> None:
+    around = Detection(Box(60, 40, 220, 230), 0.9, "face")
+    work = Work(face, Base(seed=9), mask_of((256, 256), (130, 120, 140, 130)))
+    labels = [item.label for item in asked(work, looking(around), detector="face_yunet").patches]
+    assert labels == ["region 1", "face 2"]
+
+
 def test_a_detector_that_is_missing_is_told_and_what_is_marked_is_repaired(face: np.ndarray) -> None:
     done = run(Work(face, mask=mask_of((256, 256), THREE[0])), looking(), detector="missing")
     assert done.reports[2].status == "failed"

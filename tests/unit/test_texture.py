@@ -13,6 +13,8 @@ import pytest
 from bench.texture import SHARP, energy, sharpener, skin_in, smoothed, texture_only
 from lib_finisher.controls import read
 from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.detect.detection import Detection, DetectorError
+from lib_finisher.detect.search import Search
 from lib_finisher.events import Control, Event, Progress
 from lib_finisher.finished import Finished, StageReport
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
@@ -443,3 +445,26 @@ def test_a_real_enlarging_model_serves_too(original: Pixels) -> None:
     assert float(drift.max()) < 1.5
     assert not np.array_equal(made.pixels, part)
     assert np.array_equal(blend_detail(part, made.pixels, 0.0), part)
+
+
+def test_what_was_made_without_its_detector_is_not_kept(host: EmbeddedHost, original: Pixels, tmp_path: Path) -> None:
+    failures = [DetectorError("the package is missing")]
+
+    def find(name: str, pixels: Pixels, confidence: float, search: Search) -> list[Detection]:
+        if name == "person" and failures:
+            raise failures.pop()
+        return FIND("face_yunet", pixels, confidence, search) if name == "face_yunet" else []
+
+    recipe = texture_only(where="skin", detector="person", strength=0.5)
+    first, second, third = (
+        report_of(Pipeline(host, find, recipe, store=ResultStore(tmp_path)).run([Work(original)])[0]) for _ in range(3)
+    )
+    assert any("the package is missing" in note for note in first.notes)
+    assert (first.status, second.status, third.status) == ("ran", "ran", "reused")
+    assert not any("the package is missing" in note for note in third.notes)
+
+
+def test_a_checkpoint_that_is_not_there_ends_the_stage_with_its_cost(host: EmbeddedHost, original: Pixels) -> None:
+    passes = [REDRAW, {**REDRAW, "checkpoint": "gone"}]
+    report = report_of(finished(host, original, passes=passes, where="everywhere"))
+    assert report.status == "failed" and "gone" in report.reason and report.cost.patches >= 1

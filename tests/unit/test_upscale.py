@@ -46,6 +46,18 @@ def finished(host: EmbeddedHost, picture: Pixels, **one: Any) -> Finished:
     return done
 
 
+def test_a_checkpoint_that_is_not_there_leaves_what_the_passes_before_have_made(
+    host: EmbeddedHost, portrait: np.ndarray
+) -> None:
+    first = {"factor": 1.5, "upscaler": "Lanczos", "method": "hires", "steps": 4}
+    data: dict[str, Any] = {name: {"enabled": name == "upscale"} for name in NAMES}
+    data["upscale"] = {"passes": [first, {**first, "checkpoint": "gone"}]}
+    picture = np.ascontiguousarray(portrait[:128, :128])
+    (done,) = Pipeline(host, FINDS, read_recipe(data)).run([Work(picture, Base(seed=5))])
+    assert "pass 2: " in done.error and "gone" in done.error
+    assert np.array_equal(done.pixels, finished(host, picture, **first).pixels)
+
+
 def reason(done: Finished) -> str:
     return next(item.reason for item in done.reports if item.stage == "upscale")
 

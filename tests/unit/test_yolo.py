@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -439,3 +440,18 @@ def test_asking_needs_no_torch_until_a_file_is_loaded() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_file_that_is_replaced_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = count_loads(monkeypatch)
+    file = tmp_path / "own.pt"
+    shutil.copyfile(detector_weights(FACES), file)
+    one, picture = Yolo(file), photograph("astronaut.png")
+    faces, before = one.detect(picture, 0.5, PLAIN), one.identity
+    shutil.copyfile(detector_weights(PERSONS), file)
+    assert one.identity != before
+    assert {item.label for item in one.detect(picture, 0.5, PLAIN)} == {"person"} != {item.label for item in faces}
+    one.detect(picture, 0.5, PLAIN)
+    file.unlink()
+    one.detect(picture, 0.5, PLAIN)
+    assert loads == ["own.pt", "own.pt"]
