@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,8 @@ def add_command(commands: Any) -> None:
     copied.add_argument("name", metavar="NAME")
     copied.add_argument("new", nargs="?", default="", metavar="NEW", help="a free name by itself")
 
-    _add(doing, "lock", _lock, "lock a preset: it is neither changed nor deleted").add_argument("name", metavar="NAME")
-    _add(doing, "unlock", _unlock, "unlock a preset").add_argument("name", metavar="NAME")
+    for name, on, told in (("lock", True, ": it is neither changed nor deleted"), ("unlock", False, "")):
+        _add(doing, name, partial(_lock, on=on), f"{name} a preset{told}").add_argument("name", metavar="NAME")
 
     brought = _add(doing, "import", _import, "import presets from a file")
     brought.add_argument("source", type=Path, metavar="FILE")
@@ -255,13 +256,8 @@ def _duplicate(options: argparse.Namespace, library: Library) -> int:
     return 0
 
 
-def _lock(options: argparse.Namespace, library: Library) -> int:
-    tell(f"locked: {safe(library.store.lock(options.name, True).name)}")
-    return 0
-
-
-def _unlock(options: argparse.Namespace, library: Library) -> int:
-    tell(f"unlocked: {safe(library.store.lock(options.name, False).name)}")
+def _lock(options: argparse.Namespace, library: Library, on: bool) -> int:
+    tell(f"{'locked' if on else 'unlocked'}: {safe(library.store.lock(options.name, on).name)}")
     return 0
 
 
