@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import logging
@@ -16,12 +17,12 @@ from types import FrameType
 from typing import Any
 
 from lib_finisher import __version__, cli_detectors, cli_presets
-from lib_finisher.assets import Assets
+from lib_finisher.assets import AssetError, Assets
 from lib_finisher.console import ProgressBar, plan_table, report_table, tell, warn
 from lib_finisher.controls import SettingsError
 from lib_finisher.events import Control, Meter
 from lib_finisher.family import detect
-from lib_finisher.finishing import FileReport, Saving, finish_files, pictures_in
+from lib_finisher.finishing import FileReport, Saving, finish_files, json_text, pictures_in
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.files import PictureError, load_mask, load_picture
@@ -31,6 +32,7 @@ from lib_finisher.plan.plan import Plan, make_plan
 from lib_finisher.plan.rates import Rates
 from lib_finisher.recipe import Recipe, assign, read_recipe, write_recipe
 from lib_finisher.stages.base import TO_REPAIR
+from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.stages.upscale_targets import scaled_to
 from lib_finisher.store.results import ResultStore, write_text
@@ -162,58 +164,76 @@ def _finish(options: argparse.Namespace) -> int:
     control, progress = Control(), ProgressBar()
     finders = cli_detectors.detectors_of(options, _cache_folder())
     recipe = cli_presets.at_hand(options, recipe, host, finders.listed())
+    assets = _assets(options)
     pipeline = Pipeline(
         host, finders.detect, recipe, store, progress, control,
         keep_stages=options.save_stages, identify=finders.identity, free_detectors=finders.free, rates=_rates(),
-        assets=_assets(options),
+        assets=assets,
     )  # fmt: skip
-    if not options.json:
-        tell(f"engine: {host.capabilities.engine}")
-        for remark in host.remarks():
-            tell(f"  note: {remark}")
     _writable(options.out, options.report)
     before = _on_interrupt(control)
-    reports = []
+    reports: list[FileReport] = []
     files = pictures_in(options.inputs)
     try:
+        if not options.json:
+            tell(f"engine: {host.capabilities.engine}")
+            for remark in host.remarks():
+                tell(f"  note: {remark}")
         saving = Saving(options.out, options.overwrite, options.save_stages, options.depth)
         base = Base(seed=options.seed)
-        for report in finish_files(files, pipeline, host, recipe, base, saving, options.mask, control):
+        used = _files_named(recipe, assets)
+        for report in finish_files(files, pipeline, host, recipe, base, saving, options.mask, control, used):
             reports.append(report)
             progress.close()
             if not options.json:
                 tell(_told(report))
     except KeyboardInterrupt:
         warn("finisher: stopped at once")
+    except Exception as error:
+        # What is finished stays so, and the report says which pictures that are.
+        why = f"not finished: the run ended early ({type(error).__name__}: {error})"
+        _write_report(options, host, _complete(reports, files, why))
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
-    unseen = files[len(reports) :]
-    reports += [FileReport(file, None, "not begun: the run was interrupted") for file in unseen]
+    reports = _complete(reports, files, "not begun: the run was interrupted")
+    _write_report(options, host, reports)
     return _end(options, host, reports, control)
 
 
 def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[FileReport], control: Control) -> int:
     failed = [report for report in reports if report.error]
-    pictures = [report.as_json() for report in reports]
-    told = {"engine": host.capabilities.engine, "notes": host.remarks(), "pictures": pictures}
-    text = json.dumps(told, indent=2, ensure_ascii=False)
     if options.json:
-        tell(text)
+        tell(_report_text(host, reports))
     else:
         tell(f"{len(reports) - len(failed)} of {len(reports)} pictures finished")
     for report in failed:
         warn(f"finisher: failed: {_named(report)}")
-    if options.report is not None:
-        try:
-            write_text(options.report, text + "\n")
-        except OSError as error:
-            warn(f"finisher: the report could not be written to {options.report} ({error.strerror or error})")
     if not reports:
         warn("finisher: there is no picture in what was given")
         return NOT_USABLE
     if control.interrupted:
         return INTERRUPTED
     return SOME_FAILED if failed else FINISHED
+
+
+def _complete(reports: Sequence[FileReport], files: Sequence[Path], why: str) -> list[FileReport]:
+    """A report for every file; the ones there is none of yet were not finished, and `why` says why not."""
+    return [*reports, *(FileReport(file, None, why) for file in files[len(reports) :])]
+
+
+def _report_text(host: EmbeddedHost, reports: Sequence[FileReport]) -> str:
+    pictures = [report.as_json() for report in reports]
+    return json_text({"engine": host.capabilities.engine, "notes": host.remarks(), "pictures": pictures}, indent=2)
+
+
+def _write_report(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[FileReport]) -> None:
+    if options.report is None:
+        return
+    try:
+        write_text(options.report, _report_text(host, reports) + "\n")
+    except OSError as error:
+        warn(f"finisher: the report could not be written to {options.report} ({error.strerror or error})")
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -358,6 +378,16 @@ def _assets(options: argparse.Namespace) -> Assets:
             raise SettingsError([f"{option}: there is no folder {folder}."])
     luts, references = ([] if folder is None else [folder] for folder in (options.luts, options.references))
     return Assets(tuple(luts), tuple(references))
+
+
+def _files_named(recipe: Recipe, assets: Assets) -> list[Path]:
+    """The LUTs and reference pictures that the recipe uses, as far as they are there."""
+    files = []
+    for stage in STAGES:
+        for kind, name in stage.reads(recipe[stage.name]).assets:
+            with contextlib.suppress(AssetError):
+                files.append(assets.find(kind, name))
+    return files
 
 
 def _rates() -> Rates:

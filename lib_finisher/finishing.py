@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +18,15 @@ from lib_finisher.events import Control
 from lib_finisher.finished import Finished, StageReport
 from lib_finisher.hosts.port import Host
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.files import EXTENSIONS, LoadedPicture, PictureError, load_mask, load_picture, save_png
+from lib_finisher.imaging.files import (
+    EXTENSIONS,
+    LoadedPicture,
+    PictureError,
+    damage,
+    load_mask,
+    load_picture,
+    save_png,
+)
 from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.pipeline import Pipeline
@@ -26,6 +37,8 @@ from lib_finisher.stages.extend import extended_box
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base, Work
 from lib_finisher.stages.upscale_targets import Target, targets_of
+
+logger = logging.getLogger(__name__)
 
 # As many as one swap of the checkpoint should serve; the pixels bound the memory.
 _CHUNK_PICTURES = 8
@@ -79,6 +92,47 @@ class _Loaded:
     mask: Mask | None
 
 
+class _Taken:
+    """Files that nothing may be saved over, by whatever name they are called."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._names: set[str] = set()
+        self._files: set[tuple[int, int]] = set()
+        for file in files:
+            self.add(file)
+
+    def add(self, file: Path) -> None:
+        self._names.add(_full_name(file))
+        self._files |= _identity(file)
+
+    def __contains__(self, file: Path) -> bool:
+        return _full_name(file) in self._names or not self._files.isdisjoint(_identity(file))
+
+
+def _full_name(file: Path) -> str:
+    # Not Path.resolve, which raises at links that lead in a circle.
+    return os.path.normcase(os.path.realpath(file))
+
+
+def _identity(file: Path) -> set[tuple[int, int]]:
+    """What `os.path.samefile` compares: on some file systems A.png is a.png. Empty where there is no such file."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return set()
+    return {(found.st_dev, found.st_ino)}
+
+
+def json_text(data: Any, indent: int | None = None) -> str:
+    """Data as JSON that can be written as UTF-8; names of files and texts of a page need not have such a form."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=indent)
+    return text
+
+
 def pictures_in(inputs: Sequence[Path]) -> list[Path]:
     """The files named, and for a folder the pictures directly in it, by name."""
     files: list[Path] = []
@@ -100,13 +154,14 @@ def finish_files(
     saving: Saving,
     mask: Path | None,
     control: Control,
+    used: Sequence[Path] = (),
 ) -> Iterator[FileReport]:
     """Finish files in chunks; a report for each, as soon as its chunk is through, in the order of `sources`.
 
-    After an interruption no further chunk is begun.
+    No result takes the place of a source, of the mask, of another result of this run, or of the files in `used`, which
+    are those that the recipe names. After an interruption no further chunk is begun.
     """
-    # A result never takes the place of an input, nor of another result of this run.
-    taken = {source.resolve() for source in sources}
+    taken = _Taken([*sources, *used, *([] if mask is None else [mask])])
     for chunk in _chunks(sources, mask):
         if control.interrupted:
             return
@@ -162,7 +217,18 @@ def _load(source: Path, mask: Path | None) -> _Loaded | FileReport:
 
 
 def _saved(
-    item: _Loaded, done: Finished, host: Host, recipe: Recipe, base: Base, saving: Saving, taken: set[Path]
+    item: _Loaded, done: Finished, host: Host, recipe: Recipe, base: Base, saving: Saving, taken: _Taken
+) -> FileReport:
+    try:
+        return _all_saved(item, done, host, recipe, base, saving, taken)
+    # Whatever is wrong with one result must not cost those of the other pictures.
+    except Exception as error:
+        logger.debug("The result of %s could not be saved.", item.source, exc_info=True)
+        return FileReport(item.source, None, f"the result could not be saved ({damage(error)})")
+
+
+def _all_saved(
+    item: _Loaded, done: Finished, host: Host, recipe: Recipe, base: Base, saving: Saving, taken: _Taken
 ) -> FileReport:
     picture, size, notes = item.picture, size_of(done.pixels), list(item.picture.notes)
     if done.interrupted_in and not any(report.status in ("ran", "reused") for report in done.reports):
@@ -179,36 +245,48 @@ def _saved(
         )
     folder = saving.folder / "stages" / path.stem
     for name, pixels in done.stages.items():
-        try:
-            file = folder / f"{NAMES.index(name) + 1}-{name}.png"
+        file = folder / f"{NAMES.index(name) + 1}-{name}.png"
+        if file in taken:
+            notes.append(f"the picture after {name} was not saved: this run reads {file}")
+            continue
+        with _noted(notes, f"the picture after {name}"):
             save_png(file, pixels, depth=saving.depth, dither=name == "grade")
-        except OSError as error:
-            notes.append(f"the picture after {name} could not be saved ({error.strerror or error})")
     without = None
     if done.without is not None:
         other = f"{stem}.without-{done.compared}"
-        try:
+        with _noted(notes, f"the picture without {done.compared}"):
             texts = _texts(picture, done.without, host, recipe, base)
             own = None if picture.alpha is None else _alpha_of(picture.alpha, done.without, recipe)
             without = _save_free(saving, other, taken, done.without, own, texts)
-        except OSError as error:
-            notes.append(f"the picture without {done.compared} could not be saved ({error.strerror or error})")
     return FileReport(item.source, path, done.error, size, tuple(done.reports), tuple(notes), done.compared, without)
 
 
+@contextlib.contextmanager
+def _noted(notes: list[str], what: str) -> Iterator[None]:
+    """A failure within is only noted: the finished picture is saved already."""
+    try:
+        yield
+    except Exception as error:
+        logger.debug("%s could not be saved.", what, exc_info=True)
+        reason = error.strerror if isinstance(error, OSError) else None
+        notes.append(f"{what} could not be saved ({reason or damage(error)})")
+
+
 def _save_free(
-    saving: Saving, stem: str, taken: set[Path], done: Finished, alpha: Mask | None, texts: dict[str, str]
+    saving: Saving, stem: str, taken: _Taken, done: Finished, alpha: Mask | None, texts: dict[str, str]
 ) -> Path:
     """Save under a name that is no input's, none of this run, and none that exists unless that was asked for."""
     number, path = 1, saving.folder / f"{stem}.png"
     while True:
-        if path.resolve() not in taken:
+        # Encoding a picture takes long, so a name that is taken is passed over before.
+        if (saving.overwrite or not os.path.lexists(path)) and path not in taken:
             try:
                 save_png(path, done.pixels, alpha, texts, saving.overwrite, saving.depth, done.graded)
-                taken.add(path.resolve())
+                taken.add(path)
                 return path
             except FileExistsError:
-                if not path.exists():
+                # Another run was faster.
+                if not os.path.lexists(path):
                     raise
         number += 1
         path = saving.folder / f"{stem}-{number}.png"
@@ -224,7 +302,7 @@ def _texts(picture: LoadedPicture, done: Finished, host: Host, recipe: Recipe, b
     }
     if done.error:
         told["error"] = done.error
-    texts = {"finisher": json.dumps(told, ensure_ascii=False)}
+    texts = {"finisher": json_text(told)}
     if picture.infotext:
         texts["parameters"] = picture.infotext
     return texts
@@ -248,8 +326,8 @@ def _targets_reached(report: StageReport, before: Size, recipe: Recipe) -> list[
 
     Of a stopped stage only the size tells how far it came; where several passes have that size, the last one counts.
     """
-    if report.status == "skipped" or (report.status == "failed" and not report.refusals):
-        # A failure without refusals came in the midst of a pass, and the picture is as it was.
+    if report.status == "skipped" or (report.status == "failed" and not report.refusals and report.size == before):
+        # A failure without refusals and without another size came in the midst of a pass: the picture is as it was.
         return []
     targets = targets_of(before, recipe["upscale"].passes)
     reached = [number for number, target in enumerate(targets, 1) if target.size == report.size]

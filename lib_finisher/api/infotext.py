@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lib_finisher import __version__
@@ -21,24 +21,30 @@ DONE = ("ran", "reused")
 # As the web UIs read it: the last line holds pairs, if there are at least three.
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _FEWEST_PAIRS = 3
+_KEYS = (KEY, KEY_VERSION, KEY_SIZE, KEY_STAGES, KEY_NOTES, KEY_ERROR, KEY_PROMPTS, KEY_PRESET)
+_TEXT = r'"(?:\\.|[^\\"])*"'
+# A pair of ours, or a text in quotes of somebody else's value, in which there may be words like ours.
+_OWN_OR_TEXT = re.compile(
+    rf"(?P<own>(?:^|,)\s*(?:{'|'.join(_KEYS)}):\s*(?:{_TEXT}\s*(?=,|$)|[^,]*))|[:,\[{{]\s*{_TEXT}(?=\s*(?:[\]}}:,]|$))"
+)
 
 
 def finished_infotext(own: str, base: Base, before: Size, told: Mapping[str, str]) -> str:
     """The picture's `own` infotext, or one made of `base` where it has none, with the pairs of `told` at its end.
 
-    Pairs that an earlier finishing left are replaced.
+    Pairs that an earlier finishing left are replaced; all else of its last line stays as it is, also what the web UIs
+    cannot read as pairs.
     """
-    lines = own.strip().split("\n") if own.strip() else []
-    pairs = [(match[1], match[2]) for match in _PAIR.finditer(lines[-1])] if lines else []
-    if len(pairs) >= _FEWEST_PAIRS:
-        lines.pop()
-    else:
-        pairs = _pairs_of(base, before)
-        if not lines:
-            lines = [base.prompt, f"Negative prompt: {base.negative_prompt}"] if base.negative_prompt else [base.prompt]
-    kept = [(key, value) for key, value in pairs if key != KEY and not key.startswith(f"{KEY} ")]
-    last = ", ".join(f"{key}: {value}" for key, value in [*kept, *((key, _quoted(told[key])) for key in told)])
-    return "\n".join([*lines, last])
+    lines = own.rstrip().split("\n") if own.strip() else []
+    last = ""
+    if lines and len(_PAIR.findall(lines[-1])) >= _FEWEST_PAIRS:
+        last = _without_own(lines.pop())
+    elif not lines:
+        lines = [base.prompt, f"Negative prompt: {base.negative_prompt}"] if base.negative_prompt else [base.prompt]
+    last = last or _line(_pairs_of(base, before))
+    added = _line((key, _quoted(value)) for key, value in told.items())
+    between = "" if not added else " " if last.endswith(",") else ", "
+    return "\n".join([*lines, f"{last}{between}{added}"])
 
 
 def recipe_pairs(recipe: Recipe, family: str) -> dict[str, str]:
@@ -120,6 +126,16 @@ def _pairs_of(base: Base, size: Size) -> list[tuple[str, str]]:
         "Size": f"{size.width}x{size.height}",
     }
     return [(key, _quoted(value)) for key, value in pairs.items() if value]
+
+
+def _without_own(line: str) -> str:
+    rest = _OWN_OR_TEXT.sub(lambda match: "" if match["own"] is not None else match[0], line)
+    # The comma after a pair goes with it where there is none before it.
+    return rest[1:].lstrip() if rest.startswith(",") and not line.startswith(",") else rest
+
+
+def _line(pairs: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in pairs)
 
 
 def _quoted(value: str) -> str:

@@ -6,6 +6,7 @@ import base64
 import functools
 import io
 import json
+import re
 import zlib
 from typing import Any
 
@@ -280,6 +281,69 @@ def test_the_infotext_keeps_the_bases_and_replaces_an_earlier_finishing(image: s
     pair = next(value for key, value in infotext._PAIR.findall(answer["infotexts"][0]) if key == "Finisher")
     recipe = read_recipe(json.loads(json.loads(pair)), "embedded")
     assert recipe == read({"images": [image], "recipe": GENTLE}).recipe
+
+
+# Pairs that are no pairs to the web UIs, texts in quotes, spaces and commas of all kinds.
+FOREIGN = [
+    "Steps: 20, Sampler: Euler a, Seed: 7",
+    'Steps: 20, Civitai resources: [{"type":"checkpoint","modelName":"A, b: c","air":"urn:1"},{"weight":0.5}]',
+    'Steps: 20, Seed: 7, Hashes: {"model": "0a1b", "lora:x": "2c, Finisher: 3d"}, Sampler: Euler',
+    'Steps: 20,Seed: 7 ,  Odd ,, Hires prompt: "a, Finisher: 1, \\"Finisher size: 2\\", b", Lora: 5" high, Z: "a',
+    "Steps: 20, Unfinished: Finisher: 1, Finisher mood: good, My Finisher: 2, finisher: 3, Seed: 4",
+]
+OURS = {
+    "Finisher": '{"grade": {"lut": "a \\\\ \\"b\\", c"}, "detail": {}}',
+    "Finisher version": "9",
+    "Finisher size": "8 x 9",
+    "Finisher stages": "refine, grade",
+    "Finisher prompts": '{"detail, face": "one, two"}',
+    "Finisher notes": "upscale: no; more",
+    "Finisher error": 'no, "really"',
+    "Finisher preset": "A + B (0123)",
+}
+
+
+def as_the_hosts_read(text: str) -> dict[str, str]:
+    """The pairs of an infotext's last line, read with the expression that every supported web UI has for it."""
+    pair = r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)'
+    found = re.findall(pair, text.strip().split("\n")[-1])
+    return {key: json.loads(value) if value[:1] == value[-1:] == '"' else value for key, value in found}
+
+
+@pytest.mark.parametrize("before", ["", "a cat, b: c\nsecond: 1, third: 2\nNegative prompt: d\r\n\n", "\n  x\n"])
+@pytest.mark.parametrize("last", FOREIGN)
+def test_what_others_wrote_stays_byte_for_byte(last: str, before: str) -> None:
+    own = before + last
+    once = infotext.finished_infotext(own, Base(), Size(8, 9), OURS)
+    assert once.startswith(f"{own}, Finisher: ")
+    assert {key: value for key, value in as_the_hosts_read(once).items() if key in OURS} == OURS
+    newer = {"Finisher": '{"grade": {}}', "Finisher size": "1 x 2"}
+    assert infotext.finished_infotext(once, Base(), Size(8, 9), newer) == f"{own}, {pairs_of(newer)}"
+    assert infotext.finished_infotext(f"{own}\n \n", Base(), Size(8, 9), {}) == own
+
+
+def pairs_of(told: dict[str, str]) -> str:
+    return ", ".join(f"{key}: {json.dumps(value) if set(',:') & set(value) else value}" for key, value in told.items())
+
+
+@pytest.mark.parametrize("key", OURS)
+def test_our_pairs_go_wherever_they_are(key: str) -> None:
+    ours, told = pairs_of({key: OURS[key]}), {"Finisher size": "1 x 2"}
+    foreign = ["Steps: 20", 'Hashes: {"model": "0a1b", "lora:x": "2c"}', "Seed: 7"]
+    for place in range(4):
+        last = ", ".join([*foreign[:place], ours, *foreign[place:]])
+        kept = infotext.finished_infotext(f"a\n{last}", Base(), Size(8, 9), told)
+        assert kept == f"a\n{', '.join(foreign)}, Finisher size: 1 x 2"
+    assert infotext.finished_infotext(f"{ours}, {', '.join(foreign)},", Base(), Size(8, 9), told) == (
+        f"{', '.join(foreign)}, Finisher size: 1 x 2"
+    )
+
+
+def test_a_last_line_of_our_pairs_alone_gets_those_of_the_base() -> None:
+    base, told = Base("a", seed=4, steps=5), {"Finisher size": "1 x 2"}
+    alone = infotext.finished_infotext(f"a\n{pairs_of(OURS)}", base, Size(8, 9), told)
+    assert alone == infotext.finished_infotext("a", base, Size(8, 9), told)
+    assert {"Steps": "5", "Seed": "4", **told}.items() <= as_the_hosts_read(alone).items()
 
 
 def test_the_plan_names_every_stage_and_its_cost(image: str) -> None:

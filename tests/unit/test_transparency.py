@@ -127,7 +127,6 @@ def test_what_extend_adds_is_framed_with_the_rest(disc: Path) -> None:
     [
         (None, "skipped", "switched off"),
         ({"factor": 16}, "failed", "at most 16384"),
-        ({"checkpoint": "another", **REDRAWN}, "failed", "cannot run the checkpoint"),
     ],
 )
 def test_an_upscale_that_has_done_nothing_leaves_alpha_alone(
@@ -136,6 +135,24 @@ def test_an_upscale_that_has_done_nothing_leaves_alpha_alone(
     passes = [to(2048, 640, "crop"), last or to(128, 96, "pad")]
     told = finished(disc, passes, **({} if last else {"upscale": {"enabled": False, "passes": passes}}))
     assert (status_of(told), reason in told.stages[4].reason) == (status, True)
+    assert np.array_equal(planes(told.output), planes(disc))
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_alpha_is_framed_by_the_passes_before_one_without_its_checkpoint(disc: Path, first: int) -> None:
+    missing = {"checkpoint": "another", **REDRAWN}
+    told = finished(disc, [*[to(96, 192, "crop"), to(200, 200, "pad")][:first], missing])
+    upscale = next(item for item in told.stages if item.stage == "upscale")
+    assert (upscale.status, "cannot run the checkpoint" in upscale.reason) == ("failed", True)
+    green, alpha = planes(told.output)
+    assert alpha.shape == ((192, 96), (200, 200))[first - 1]
+    apart = np.abs(green - alpha)
+    assert (apart.max() <= 30, apart.mean() < 0.2) == (True, True)
+
+
+def test_a_first_pass_without_its_checkpoint_leaves_alpha_alone(disc: Path) -> None:
+    told = finished(disc, [{"checkpoint": "another", **REDRAWN}, to(128, 40, "crop"), to(128, 96, "pad")])
+    assert status_of(told) == "failed"
     assert np.array_equal(planes(told.output), planes(disc))
 
 
