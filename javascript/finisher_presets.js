@@ -241,10 +241,12 @@
       const answer = await this.act({ action: "save", recipe: before, ...target }, "", "later");
       if (!answer) return false;
       const { name } = answer.saved, { preset, ...rest } = this.editor.recipe;
-      const same = JSON.stringify(this.editor.recipe) === sent;
+      const asSent = JSON.stringify(this.editor.recipe) === sent;
       this.editor.recipe = target.layer === "chosen" ? { preset: name, ...rest } : rest;
+      const left = JSON.stringify(this.editor.recipe);
       await this.show();
-      const values = this.editor.values;
+      // Both waits leave time for another change, which is not in the preset.
+      const values = this.editor.values, same = asSent && JSON.stringify(this.editor.recipe) === left;
       this.editor.replace(same && !answer.masked.length ? values.bare() : values.pruned(this.editor.sections));
       const whom = window.finisher.marks.forWhom(target.layer, this.known && this.known.checkpoint, name);
       this.tell(`Saved in ${name}, ${target.layer === "chosen" ? "now chosen" : whom}.${this.hidden(answer.masked)}`,

@@ -127,6 +127,8 @@ def _save(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     resolved = library.resolve(checkpoint, split(data["recipe"])[1], read_choice(split(data["recipe"])[0]))
     name = data.get("name") or library.name_for(checkpoint, layer, variant)
     texts = {key: data[key] for key in ("notes", "about") if key in data}
+    if data.get("stage"):
+        texts["stage"] = data["stage"]
     draft = library.draft(name, resolved.recipe, checkpoint, layer, variant, **texts)
     if data.get("stage"):
         draft = _of_stage(draft, data["stage"])
@@ -146,13 +148,13 @@ def _save(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
 def _delete(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     """Delete one of the user's presets."""
     backup = around.library.store.delete(data["name"], data.get("expected"))
-    undo = [{"action": "restore", "file": backup.file}]
+    undo = [{"action": "restore", "file": backup.file, "expected": NEW}]
     return {"backup": backup.file, "undo": undo, **told.listed(around.library)}
 
 
 def _restore(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
-    """Bring an earlier version back."""
-    restored = around.library.store.restore(data["file"])
+    """Bring an earlier version back, in the place of whatever has its name now, or only of the revision "expected"."""
+    restored = around.library.store.restore(data["file"], data.get("expected"))
     return {"saved": told.summary(Entry(restored)), **told.listed(around.library)}
 
 
@@ -247,7 +249,7 @@ ACTIONS: Mapping[str, tuple[_Act, tuple[str, ...], tuple[str, ...]]] = MappingPr
         "show": (_show, (), ("recipe",)),
         "save": (_save, ("recipe", "layer"), ("name", "variant", "stage", "notes", "about", "expected")),
         "delete": (_delete, ("name",), ("expected",)),
-        "restore": (_restore, ("file",), ()),
+        "restore": (_restore, ("file",), ("expected",)),
         "rename": (_rename, ("name", "new"), ("expected",)),
         "duplicate": (_duplicate, ("name",), ("new",)),
         "lock": (_lock, ("name", "on"), ()),

@@ -13,6 +13,7 @@ from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, Entry
 from lib_finisher.presets.origins import CHECKPOINT, EVERYTHING, FAMILY, VARIANT
 from lib_finisher.presets.preset import Preset, key_of
+from lib_finisher.presets.store import SET_ASIDE
 from lib_finisher.recipe import SECTIONS
 
 _NO_FAMILY = ("", "unknown")
@@ -20,9 +21,13 @@ _NO_FAMILY = ("", "unknown")
 
 def listed(library: Library) -> dict[str, Any]:
     """Every preset, and what is wrong with files among them."""
+    stored = library.store.load()
+    # Whoever looked first has moved the file away: it is told for as long as it lies there.
+    aside = [name for name in stored.set_aside if not any(name in problem for problem in stored.problems)]
+    told = "could not be read as a preset. Put it right and move it back, or delete it."
     return {
         "presets": [summary(item) for item in library.entries()],
-        "problems_of_files": list(library.problems()),
+        "problems_of_files": [*stored.problems, *(f"{SET_ASIDE}/{name} {told}" for name in aside)],
     }
 
 
@@ -99,4 +104,4 @@ def undo_save(library: Library, before: Preset | None, stored: Preset) -> list[d
     earlier = library.store.backups(stored.name)
     if not earlier:
         raise PresetError(f"the preset {stored.name!r} was saved, but its earlier version is gone.")
-    return [{"action": "restore", "file": earlier[0].file}]
+    return [{"action": "restore", "file": earlier[0].file, "expected": stored.revision}]

@@ -81,13 +81,21 @@ def changes(shown: Recipe, below: Fragment, family: str) -> dict[str, dict[str, 
     told: dict[str, dict[str, Any]] = {}
     for section, settings in SECTIONS.items():
         differing = {
-            row.name: _written(row, getattr(shown[section], row.name), family, below.get(section, {}).get(EVERY, {}))
+            row.name: written(row, getattr(shown[section], row.name), family, below.get(section, {}).get(EVERY, {}))
             for row in controls_of(settings)
             if getattr(shown[section], row.name) != getattr(inherited[section], row.name)
         }
         if differing:
             told[section] = differing
     return told
+
+
+def written(row: Control, value: Any, family: str, every: Mapping[str, Any]) -> Any:
+    """A value as recipe data says it; passes name what differs from the family's, and all that `every` names."""
+    if row.kind != "passes":
+        return value
+    # What is said below of every pass must be answered, even with a default.
+    return [{**{name: getattr(item, name) for name in every}, **differences(item, family)} for item in value]
 
 
 def paths(data: Fragment) -> dict[str, Any]:
@@ -150,10 +158,3 @@ def _accepted(settings: type, name: str, value: Any, where: str, notes: list[str
         notes.append(error.problems[0].partition(" Accepted here:")[0].removesuffix(".") + "; it is left out")
         return False
     return True
-
-
-def _written(row: Control, value: Any, family: str, every: Mapping[str, Any]) -> Any:
-    if row.kind != "passes":
-        return value
-    # What is said below of every pass must be answered, even with a default.
-    return [{**{name: getattr(item, name) for name in every}, **differences(item, family)} for item in value]

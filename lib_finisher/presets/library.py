@@ -13,6 +13,7 @@ from lib_finisher.presets.matching import Candidate, Checkpoint, Entry, Level, e
 from lib_finisher.presets.origins import CHECKPOINT, EVERYTHING, FAMILY, VARIANT
 from lib_finisher.presets.preset import Fragment, Match, Preset, key_of, with_name
 from lib_finisher.presets.resolve import Choice, Resolved
+from lib_finisher.presets.saving import edited
 from lib_finisher.presets.share import free_name
 from lib_finisher.presets.store import NEW, PresetStore
 from lib_finisher.recipe import Recipe
@@ -75,13 +76,16 @@ class Library:
         """The preset that makes the recipe `shown` of what the checkpoint inherits, in one of `origins.LAYERS`.
 
         For a layer that is matched it gets the rule for this checkpoint: its hash and its name, its variant, its
-        family. Where there is one of that name, the rest of it stays. `texts` are other fields, such as notes.
+        family. Where there is one of that name, the rest of it stays: what it says to other families and variants, and
+        what this Finisher does not know. `texts` are other fields, such as notes.
         """
         entries = self.entries()
         there = next((item.preset for item in entries if item.preset.key == key_of(name)), Preset(name))
+        there = replace(there, **texts)
         match = resolving.rule_for(checkpoint, layer, there.match, variant)
         said = resolving.to_save(shown, checkpoint, entries, layer, name, variant)
-        return replace(there, name=name, recipe=said, families={}, variants={}, match=match, **texts)
+        below = resolving.below(checkpoint, entries, layer, name, variant)
+        return replace(edited(there, shown, said, below, checkpoint), name=name, match=match)
 
     def name_for(self, checkpoint: Checkpoint, layer: str, variant: str = "") -> str:
         """What to save under for a layer: the user's preset that is used there, or a name that is free."""

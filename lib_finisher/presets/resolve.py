@@ -110,11 +110,20 @@ def resolve(
 def said_to(preset: Preset, checkpoint: Checkpoint) -> Fragment:
     """All that a preset says to a checkpoint: in general, to its family, to each of its variants, in this order."""
     said: Fragment = preset.recipe
-    for key in (FLOW if checkpoint.family in FLOW_FAMILIES else "", checkpoint.family):
-        said = laid_over(said, preset.families.get(key, {}))
-    for variant in checkpoint.variants:
-        said = laid_over(said, preset.variants.get(variant, {}))
+    special = {"families": preset.families, "variants": preset.variants}
+    for kind, key in parts_for(checkpoint):
+        said = laid_over(said, special[kind].get(key, {}))
     return {preset.stage: said[preset.stage]} if preset.stage in said else ({} if preset.stage else said)
+
+
+def parts_for(checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
+    """Which parts of a preset are for a checkpoint besides its recipe: ("families" or "variants", id), the weakest
+    first."""
+    families = (FLOW if checkpoint.family in FLOW_FAMILIES else "", checkpoint.family)
+    return (
+        *(("families", key) for key in families if key),
+        *(("variants", key) for key in checkpoint.variants),
+    )
 
 
 def to_save(
@@ -122,8 +131,18 @@ def to_save(
 ) -> dict[str, dict[str, Any]]:
     """What the preset `name` has to say in `layer` so that the recipe becomes `shown`, and nothing that it inherits.
 
+    The arguments are those of `below`.
+    """
+    return changes(shown, below(checkpoint, entries, layer, name, variant), checkpoint.family)
+
+
+def below(
+    checkpoint: Checkpoint, entries: Iterable[Entry], layer: str, name: str, variant: str = ""
+) -> dict[str, dict[str, Any]]:
+    """What a preset of that name in `layer` lies over for the checkpoint.
+
     `variant` is the one meant for the layer VARIANT, by default the checkpoint's first. For the layer CHOSEN it is what
-    lies over all presets for this checkpoint. Raises PresetError for a layer that no preset can be in.
+    all presets for this checkpoint say. Raises PresetError for a layer that no preset can be in.
     """
     if layer in (DEFAULT, YOU) or layer not in LAYERS:
         raise PresetError(f"{layer!r}: a preset is saved for {', '.join(LAYERS[1:-1])}.")
@@ -133,7 +152,7 @@ def to_save(
     for item in explain(checkpoint, others)[::-1]:
         if item.used and _rank(_layer_of(item), item.place) < place:
             said = laid_over(said, usable(said_to(item.entry.preset, checkpoint))[0])
-    return changes(shown, said, checkpoint.family)
+    return said
 
 
 def masked(shown: Recipe, resolved: Resolved) -> tuple[tuple[str, Origin], ...]:

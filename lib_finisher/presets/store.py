@@ -12,12 +12,17 @@ from typing import NamedTuple
 from lib_finisher.presets import files
 from lib_finisher.presets.errors import Conflict, Locked, NewerSchema, PresetError, Unknown
 from lib_finisher.presets.lock import locked
-from lib_finisher.presets.preset import MOST_BYTES, Preset, check_rules, key_of, parse, read_preset, text_of, with_name
+from lib_finisher.presets.preset import MOST_BYTES, Preset, check_rules, key_of, read_preset, text_of, with_name
+from lib_finisher.presets.reading import half_written, preset_in
 
 NEW = ""
 """Instead of a revision: the preset is to be a new one."""
 
+SET_ASIDE = "set-aside"
+"""The folder, within that of the presets, for files that cannot be read."""
+
 _KEPT = 20
+_STAYS = "Another program may be writing it, so it stays. Delete it if it does not become a preset."
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,17 @@ class PresetStore:
     @property
     def aside_folder(self) -> Path:
         """Where files are put that cannot be read."""
-        return self.folder / "set-aside"
+        return self.folder / SET_ASIDE
 
     def load(self) -> Stored:
-        """All presets. A file that is no preset is set aside and named; that of a newer Finisher stays where it is."""
+        """All presets. A file that is no preset is set aside and named.
+
+        That of a newer Finisher stays where it is, and so does one that another program may be writing at the moment.
+        """
         found, problems, broken = self._scan()
         for file, why in broken:
-            problems.append(self._set_aside(file, why))
+            told = f"{file.name}: {why.removesuffix('.')}."
+            problems.append(f"{told} {_STAYS}" if half_written(file) else self._set_aside(file, told))
         aside = sorted(item.name for item in self.aside_folder.glob(f"*{files.SUFFIX}"))
         presets = sorted((item.preset for item in found.values()), key=lambda item: item.key)
         return Stored(tuple(presets), tuple(problems), tuple(aside))
@@ -85,7 +94,7 @@ class PresetStore:
         """
         read_preset(preset.as_json())
         check_rules(preset.match)
-        if len(text_of(preset)) > MOST_BYTES:
+        if len(text_of(preset).encode()) > MOST_BYTES:
             raise PresetError(f"the preset {preset.name!r} is larger than {MOST_BYTES} bytes. Make its texts shorter.")
         with self._changing():
             there = self._scan()[0].get(preset.key)
@@ -132,20 +141,26 @@ class PresetStore:
             target = self._backup_file(there.file)
             files.replace(there.file, target)
             self._read.pop(there.file, None)
-            return self._backup(target)
+            return Backup(target.name, there.preset.name, _when(target))
 
     def backups(self, name: str = "") -> tuple[Backup, ...]:
-        """Earlier versions, the newest first: of one preset, or all."""
-        found = [self._backup(file) for file in self.backups_folder.glob(f"*{files.SUFFIX}")]
-        wanted = [item for item in found if not name or key_of(item.name) == key_of(name)]
+        """Earlier versions, the newest first: of one preset, or all. What cannot be read is no version."""
+        found = [_backup(file) for file in self.backups_folder.glob(f"*{files.SUFFIX}")]
+        wanted = [item for item in found if item is not None and (not name or key_of(item.name) == key_of(name))]
         return tuple(sorted(wanted, key=lambda item: item.when, reverse=True))
 
-    def restore(self, file: str) -> Preset:
-        """Bring back an earlier version, in the place of what has its name now; that becomes a backup itself."""
+    def restore(self, file: str, expected: str | None = None) -> Preset:
+        """Bring back an earlier version, in the place of what has its name now; that becomes a backup itself.
+
+        `expected` says what may be replaced; see `save`.
+        """
         if Path(file).name != file or not (self.backups_folder / file).is_file():
             raise Unknown(f"there is no backup {file!r}.")
-        preset = _preset_in(self.backups_folder / file)
-        return self.save(preset, None)
+        try:
+            preset = preset_in(self.backups_folder / file)
+        except OSError as error:
+            raise PresetError(f"the backup {file!r} cannot be read ({error.strerror or error}).") from error
+        return self.save(preset, expected)
 
     # -- within the lock ------------------------------------------------------------------------------
 
@@ -201,14 +216,6 @@ class PresetStore:
             old.unlink(missing_ok=True)
         return self.backups_folder / f"{file.stem}.{files.stamp()}{files.SUFFIX}"
 
-    def _backup(self, file: Path) -> Backup:
-        stem, _, when = file.stem.rpartition(".")
-        try:
-            name = _preset_in(file).name
-        except PresetError:
-            name = stem
-        return Backup(file.name, name, when)
-
     # -- reading --------------------------------------------------------------------------------------
 
     def _find(self, name: str) -> _Found:
@@ -249,17 +256,16 @@ class PresetStore:
         known = self._read.get(file)
         if known is not None and known[0] == seen:
             return known[1]
-        preset = _preset_in(file)
+        preset = preset_in(file)
         self._read[file] = (seen, preset)
         return preset
 
-    def _set_aside(self, file: Path, why: str) -> str:
-        told = f"{file.name}: {why.removesuffix('.')}."
+    def _set_aside(self, file: Path, told: str) -> str:
         try:
             with locked(self.folder):
                 try:
                     # Another program may have put a good one in its place by now.
-                    _preset_in(file)
+                    preset_in(file)
                     return f"{told} It has been replaced since."
                 except PresetError:
                     self.aside_folder.mkdir(exist_ok=True)
@@ -270,13 +276,19 @@ class PresetStore:
             return f"{told} It could not be moved away ({error})."
 
 
-def _preset_in(file: Path) -> Preset:
-    """The preset in a file. Raises PresetError and OSError."""
-    with file.open("rb") as stream:
-        data = stream.read(MOST_BYTES * 2)
-    if len(data) >= MOST_BYTES * 2:
-        raise PresetError(f"it is larger than {MOST_BYTES * 2} bytes")
-    return read_preset(parse(data), file.stem)
+def _backup(file: Path) -> Backup | None:
+    """The backup in a file, None where the file cannot be read."""
+    try:
+        name = preset_in(file).name
+    except PresetError:
+        name = file.stem.rpartition(".")[0]
+    except OSError:
+        return None
+    return Backup(file.name, name, _when(file))
+
+
+def _when(file: Path) -> str:
+    return file.stem.rpartition(".")[2]
 
 
 def _unknown(name: str, found: dict[str, _Found]) -> Unknown:

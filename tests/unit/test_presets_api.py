@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,18 @@ def test_show_tells_values_origins_and_reasons(around: Surroundings) -> None:
     assert [item["reason"] for item in told["candidates"]] == ["its name is 'juggernaut'", "its family is sdxl"]
     assert told["content"] and told["notes"] == [] and told["problems_of_files"] == []
     assert len(told["presets"]) == 2 + len(BUILT_IN)
+
+
+def test_a_file_that_was_set_aside_is_told_while_it_lies_there(around: Surroundings) -> None:
+    file = around.library.store.folder / "half.json"
+    file.write_text('{"finisher_preset": 1, "na')
+    os.utime(file, (time.time() - 60,) * 2)
+    for _ in range(2):
+        (problem,) = ask(around, "show", recipe={})["problems_of_files"]
+        assert "half." in problem and "set-aside" in problem and not file.exists()
+    for kept in around.library.store.aside_folder.iterdir():
+        kept.unlink()
+    assert ask(around, "show", recipe={})["problems_of_files"] == []
 
 
 def test_show_tells_what_a_pass_has_by_itself_under_the_family(around: Surroundings) -> None:
@@ -237,6 +251,36 @@ def test_an_earlier_version_comes_back(around: Surroundings) -> None:
     for file in ("../x.json", "gone.json"):
         with pytest.raises(Unknown):
             ask(around, "restore", file=file)
+
+
+def test_an_undo_overwrites_nothing_that_was_saved_since(around: Surroundings) -> None:
+    store = around.library.store
+    saved = ask(around, "save", recipe={"refine": {"steps": 3}}, layer="checkpoint")
+    theirs = store.save(replace(store.get("Mine"), recipe={"refine": {"steps": 44}}), None)
+    with pytest.raises(Conflict, match="changed in the meantime"):
+        take_back(around, saved)
+    assert store.get("Mine") == theirs
+    put = ask(around, "put", data=replace(theirs, notes="mine").as_json())
+    store.rename("Mine", "Yours")
+    with pytest.raises(Conflict, match="deleted or renamed"):
+        take_back(around, put)
+    deleted = ask(around, "delete", name="Yours")
+    theirs = store.save(Preset("Yours", {"refine": {"steps": 45}}), "")
+    with pytest.raises(Conflict, match="is there already"):
+        take_back(around, deleted)
+    assert store.get("Yours") == theirs
+    # By hand it is meant.
+    ask(around, "restore", file=deleted["backup"])
+    assert store.get("Yours").recipe == {"refine": {"steps": 44}}
+
+
+def test_a_backup_that_cannot_be_read_does_not_make_a_save_fail(around: Surroundings) -> None:
+    ask(around, "save", recipe={"refine": {"steps": 3}}, layer="checkpoint")
+    (around.library.store.backups_folder / "mine.20990101-000000-000000.json").symlink_to("gone.json")
+    told = ask(around, "save", recipe={"refine": {"steps": 4}}, layer="checkpoint")
+    assert len(told["backups"]) == 2
+    take_back(around, told)
+    assert around.library.store.get("Mine").recipe == {"refine": {"steps": 3}}
 
 
 def test_two_presets_are_compared(around: Surroundings) -> None:

@@ -126,9 +126,36 @@ def test_backups_are_kept_by_the_number_and_bring_back_any_version(store: Preset
         store.restore("none.json")
 
 
+def test_backups_that_cannot_be_read_are_not_listed(store: PresetStore) -> None:
+    store.save(ONE, NEW)
+    store.save(replace(ONE, notes="x"), None)
+    (kept,) = store.backups()
+    link, folder = (store.backups_folder / f"one.20990101-00000{n}-000000.json" for n in (1, 2))
+    link.symlink_to("gone.json")
+    folder.mkdir()
+    (store.backups_folder / "one.20000101-000000-000000.json").write_text("no preset")
+    assert [item.file for item in store.backups("one")] == [kept.file, "one.20000101-000000-000000.json"]
+    assert store.restore(kept.file).notes == ""
+    for file in (link, folder):
+        with pytest.raises(Unknown):
+            store.restore(file.name)
+
+
+def test_restoring_may_say_what_it_replaces(store: PresetStore) -> None:
+    store.save(ONE, NEW)
+    second = store.save(replace(ONE, notes="second"), None)
+    (first,) = store.backups("one")
+    third = store.save(replace(ONE, notes="third"), None)
+    for expected in (second.revision, NEW):
+        with pytest.raises(Conflict):
+            store.restore(first.file, expected)
+        assert store.get("One") == third
+    assert store.restore(first.file, third.revision).notes == ""
+    assert store.restore(first.file).notes == ""
+
+
 BROKEN = {
     "half.json": b'{"finisher_preset": 1, "name": "ha',
-    "empty.json": b"",
     "list.json": b"[1, 2]",
     "binary.json": bytes(range(256)),
     "huge.json": b'{"finisher_preset": 1, "name": "x", "notes": "' + b"x" * (MOST_BYTES * 2 + 10) + b'"}',
@@ -136,10 +163,17 @@ BROKEN = {
 }
 
 
+def age(file: Path, seconds: float = 3.0) -> None:
+    """Have a file be changed that long ago."""
+    then = file.stat().st_mtime - seconds
+    os.utime(file, (then, then))
+
+
 def test_files_that_are_no_presets_are_set_aside_and_named(store: PresetStore) -> None:
     store.save(ONE, NEW)
     for name, data in BROKEN.items():
         (store.folder / name).write_bytes(data)
+        age(store.folder / name)
     found = store.load()
     assert [item.name for item in found.presets] == ["One"]
     assert len(found.problems) == len(found.set_aside) == len(BROKEN)
@@ -149,6 +183,27 @@ def test_files_that_are_no_presets_are_set_aside_and_named(store: PresetStore) -
         assert kept.read_bytes() == data
     again = store.load()
     assert again.problems == () and len(again.set_aside) == len(BROKEN)
+
+
+def test_a_file_that_another_program_is_writing_stays_and_is_named(store: PresetStore) -> None:
+    mine = store.save(ONE, NEW)
+    file = store.folder / "one.json"
+    whole = file.read_bytes()
+    with file.open("wb") as stream:
+        for seconds in (0.0, 3.0):
+            age(file, seconds)
+            found = store.load()
+            assert found.presets == () and not found.set_aside
+            assert "one.json" in found.problems[0] and "so it stays" in found.problems[0]
+        stream.write(whole[:30])
+        stream.flush()
+        assert "so it stays" in store.load().problems[0]
+        stream.write(whole[30:])
+    found = store.load()
+    assert (found.presets, found.problems) == ((mine,), ())
+    file.write_bytes(whole[:30])
+    age(file)
+    assert "set-aside" in store.load().problems[0] and not file.exists()
 
 
 def test_the_file_of_a_newer_finisher_stays_where_it_is(store: PresetStore) -> None:
@@ -181,9 +236,17 @@ def test_a_file_that_a_person_put_there_under_another_name_is_changed_in_place(s
     assert [item.name for item in found.presets] == ["One"] and "too. Rename one" in found.problems[0]
 
 
+def test_what_was_stored_is_never_too_large_to_be_read(store: PresetStore) -> None:
+    store.save(Preset("x", {"refine": {"prompt": "名" * 333_000}}), NEW)
+    assert PresetStore(store.folder).load().problems == ()
+    assert names(PresetStore(store.folder)) == ["x"]
+
+
 def test_what_cannot_be_stored_is_refused_before_anything_is_written(store: PresetStore) -> None:
     with pytest.raises(PresetError, match="shorter"):
         store.save(Preset("x", {"refine": {"prompt": "x" * (MOST_BYTES + 1)}}), NEW)
+    with pytest.raises(PresetError, match="shorter"):
+        store.save(Preset("x", {"refine": {"prompt": "名" * 700_000}}), NEW)
     with pytest.raises(PresetError, match="hexadecimal"):
         store.save(Preset("x", match=Match(sha256=("12",))), NEW)
     with pytest.raises(PresetError, match="name"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,42 @@ def test_what_is_saved_as_a_preset_to_choose_is_chosen(page: Any, library: Libra
     told(page, "Taken back.")
     assert library.store.get("Evening light").recipe == {"grade": {"contrast": 0.45}}
     assert given(page) == {"preset": "Evening light", "grade": {"contrast": 0.5}}
+
+
+def test_a_change_made_while_a_save_is_answered_stays(page: Any, library: Library) -> None:
+    type_into(page, f"{GRADE}-row-contrast", "0.45")
+    page.evaluate(
+        """() => {
+          const here = window.finisher.page, { ask } = here;
+          here.ask = async (tab, how, request) => {
+            const answer = await ask(tab, how, request);
+            if (request.action === "show") await new Promise((resolve) => { window.goOn = resolve; });
+            return answer;
+          };
+        }"""
+    )
+    page.click(f"{PRESET}-save")
+    page.click(f"{PRESET}-menu-checkpoint")
+    page.wait_for_function("() => window.goOn")
+    type_into(page, f"{GRADE}-row-grain", "0.2")
+    page.evaluate("() => { window.goOn(); }")
+    told(page, "Saved in Mine for Juggernaut")
+    assert library.store.get("Mine for Juggernaut").recipe["grade"] == {"contrast": 0.45}
+    assert given(page) == {"grade": {"grain": 0.2}}
+    edits(page, "1 change of yours")
+    assert page.input_value(f"#{GRADE}-row-grain") == "0.2"
+
+
+def test_an_undo_on_the_page_overwrites_nothing_that_was_saved_since(page: Any, library: Library) -> None:
+    type_into(page, f"{GRADE}-row-contrast", "0.45")
+    page.click(f"{PRESET}-save")
+    page.click(f"{PRESET}-menu-checkpoint")
+    told(page, "Saved in Mine for Juggernaut")
+    other = replace(library.store.get("Mine for Juggernaut"), recipe={"refine": {"steps": 9}})
+    library.store.save(other, None)
+    undo(page)
+    told(page, "was changed in the meantime")
+    assert library.store.get("Mine for Juggernaut").recipe == other.recipe
 
 
 def test_what_was_saved_elsewhere_meanwhile_is_not_overwritten(page: Any, library: Library) -> None:

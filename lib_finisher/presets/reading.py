@@ -1,0 +1,37 @@
+"""Reading one preset's file, and telling whether it is only half written."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from lib_finisher.presets.errors import PresetError
+from lib_finisher.presets.preset import MOST_BYTES, Preset, parse, read_preset
+
+_MOST_IN_A_FILE = MOST_BYTES * 2
+_BEGUN_SECONDS = 2.0
+
+
+def preset_in(file: Path) -> Preset:
+    """The preset in a file. Raises PresetError and OSError."""
+    with file.open("rb") as stream:
+        data = stream.read(_MOST_IN_A_FILE)
+    if len(data) >= _MOST_IN_A_FILE:
+        raise PresetError(f"it is larger than {_MOST_IN_A_FILE} bytes")
+    return read_preset(parse(data), file.stem)
+
+
+def half_written(file: Path) -> bool:
+    """Whether another program may have begun to write the file: it is empty, or it is new and not valid JSON."""
+    try:
+        state = file.stat()
+        if state.st_size == 0:
+            return True
+        if abs(time.time() - state.st_mtime) > _BEGUN_SECONDS or state.st_size >= _MOST_IN_A_FILE:
+            return False
+        parse(file.read_bytes())
+    except PresetError:
+        return True
+    except OSError:
+        return False
+    return False
