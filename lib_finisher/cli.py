@@ -22,10 +22,11 @@ from lib_finisher.console import ProgressBar, plan_table, report_table, tell, wa
 from lib_finisher.controls import SettingsError
 from lib_finisher.events import Control, Meter
 from lib_finisher.family import detect
-from lib_finisher.finishing import FileReport, Saving, finish_files, json_text, pictures_in
+from lib_finisher.finishing import FileReport, Saving, finish_files, pictures_in
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.files import PictureError, load_mask, load_picture
+from lib_finisher.json_text import json_text
 from lib_finisher.model_header import HeaderError
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import Plan, make_plan

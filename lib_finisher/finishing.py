@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +28,7 @@ from lib_finisher.imaging.files import (
 )
 from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.imaging.resize import resize
+from lib_finisher.json_text import json_text
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, write_recipe
 from lib_finisher.stages.base import NAME as BASE
@@ -121,16 +121,6 @@ def _identity(file: Path) -> set[tuple[int, int]]:
     except OSError:
         return set()
     return {(found.st_dev, found.st_ino)}
-
-
-def json_text(data: Any, indent: int | None = None) -> str:
-    """Data as JSON that can be written as UTF-8; names of files and texts of a page need not have such a form."""
-    text = json.dumps(data, indent=indent, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(data, indent=indent)
-    return text
 
 
 def pictures_in(inputs: Sequence[Path]) -> list[Path]:

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-MOST_SIDE = 16384
-"""Pictures of as many pixels as a square of this side has are read."""
+from lib_finisher.imaging.geometry import MOST_SIDE
 
 # Only those whose own code asks for no other limit on the way.
 _READ_BEYOND_PILLOW = ("PNG", "JPEG", "WEBP", "AVIF", "BMP")

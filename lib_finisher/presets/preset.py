@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
+from lib_finisher.json_text import json_text
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.migrations import MARK, SCHEMA, to_current
 from lib_finisher.presets.pattern import Pattern, PatternError
@@ -131,14 +132,7 @@ def digest_of(data: Any) -> str:
 
 def text_of(preset: Preset) -> str:
     """The text of a preset's file."""
-    data = preset.as_json()
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair, as a page can send it, has no UTF-8.
-        text = json.dumps(data, indent=2, ensure_ascii=True)
-    return text + "\n"
+    return json_text(preset.as_json(), indent=2) + "\n"
 
 
 def parse(text: bytes | str) -> Any:

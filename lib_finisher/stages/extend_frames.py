@@ -8,9 +8,8 @@ import numpy as np
 
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.geometry import Box, Size, frame
+from lib_finisher.imaging.geometry import MOST_SIDE, Box, Size, frame
 from lib_finisher.imaging.masks import rounded_box
-from lib_finisher.stages.upscale_settings import MOST_SIDE
 
 CENTRE, LEFT, TOP, RIGHT, BOTTOM = "centre", "left", "top", "right", "bottom"
 ANCHORS = (CENTRE, LEFT, TOP, RIGHT, BOTTOM)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
+from lib_finisher.imaging.geometry import MOST_SIDE
 from lib_finisher.stages.diffusion import PROMPTS, strengths
 from lib_finisher.stages.tiled import TILES, Tiled
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER
@@ -12,7 +13,6 @@ from lib_finisher.stages.upscale_model import AUTO_UPSCALER
 AUTO, HIRES, TILED, MODEL_ONLY = "auto", "hires", "tiled", "upscaler only"
 FACTOR, LONG_SIDE, SHORT_SIDE, EXACT, MEGAPIXELS = "factor", "long side", "short side", "width and height", "megapixels"
 FIT, CROP, PAD = "fit", "crop", "pad"
-MOST_SIDE = 16384
 MOST_FACTOR = 16.0
 _MOST_PASSES = 4
 

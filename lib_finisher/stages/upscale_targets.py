@@ -11,7 +11,7 @@ import numpy as np
 from lib_finisher.controls import SettingsError
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.geometry import Box, Size, frame, paste_region
+from lib_finisher.imaging.geometry import MOST_SIDE, Box, Size, frame, paste_region
 from lib_finisher.imaging.resize import resize
 from lib_finisher.stages.regions import Region
 from lib_finisher.stages.upscale_settings import (
@@ -22,7 +22,6 @@ from lib_finisher.stages.upscale_settings import (
     LONG_SIDE,
     MEGAPIXELS,
     MOST_FACTOR,
-    MOST_SIDE,
     SHORT_SIDE,
     UpscalePass,
     UpscaleSettings,
