@@ -24,10 +24,11 @@ from lib_finisher.imaging.files import (
     damage,
     load_mask,
     load_picture,
-    save_png,
 )
 from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.imaging.resize import resize
+from lib_finisher.imaging.saving import save_png
+from lib_finisher.imaging.side_data import SideData
 from lib_finisher.json_text import json_text
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, write_recipe
@@ -228,7 +229,8 @@ def _all_saved(
     alpha = None if picture.alpha is None else _alpha_of(picture.alpha, done, recipe)
     stem = item.source.stem + (".interrupted" if done.interrupted_in else "")
     try:
-        path = _save_free(saving, stem, taken, done, alpha, _texts(picture, done, host, recipe, base))
+        texts = _texts(picture, done, host, recipe, base)
+        path = _save_free(saving, stem, taken, done, alpha, texts, picture.side)
     except OSError as error:
         return FileReport(
             item.source, None, f"{saving.folder / stem}.png: cannot be written ({error.strerror or error})."
@@ -247,7 +249,7 @@ def _all_saved(
         with _noted(notes, f"the picture without {done.compared}"):
             texts = _texts(picture, done.without, host, recipe, base)
             own = None if picture.alpha is None else _alpha_of(picture.alpha, done.without, recipe)
-            without = _save_free(saving, other, taken, done.without, own, texts)
+            without = _save_free(saving, other, taken, done.without, own, texts, picture.side)
     return FileReport(item.source, path, done.error, size, tuple(done.reports), tuple(notes), done.compared, without)
 
 
@@ -263,7 +265,13 @@ def _noted(notes: list[str], what: str) -> Iterator[None]:
 
 
 def _save_free(
-    saving: Saving, stem: str, taken: _Taken, done: Finished, alpha: Mask | None, texts: dict[str, str]
+    saving: Saving,
+    stem: str,
+    taken: _Taken,
+    done: Finished,
+    alpha: Mask | None,
+    texts: dict[str, str],
+    side: SideData,
 ) -> Path:
     """Save under a name that is no input's, none of this run, and none that exists unless that was asked for."""
     number, path = 1, saving.folder / f"{stem}.png"
@@ -271,7 +279,7 @@ def _save_free(
         # Encoding a picture takes long, so a name that is taken is passed over before.
         if (saving.overwrite or not os.path.lexists(path)) and path not in taken:
             try:
-                save_png(path, done.pixels, alpha, texts, saving.overwrite, saving.depth, done.graded)
+                save_png(path, done.pixels, alpha, texts, saving.overwrite, saving.depth, done.graded, side)
                 taken.add(path)
                 return path
             except FileExistsError:

@@ -1,12 +1,10 @@
-"""Reading any picture people have, and writing finished ones."""
+"""Reading any picture people have."""
 
 from __future__ import annotations
 
 import io
-import os
 import struct
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
-from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
-from lib_finisher.imaging.dither import dithered
+from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.opening import TooManyPixels, opened
-from lib_finisher.imaging.png16 import png16, text_chunks
+from lib_finisher.imaging.png_chunks import SIGNATURE, PngParts, split_png
+from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
+# The infotext, and what Finisher writes.
+_OWN_KEYWORDS = ("parameters", "finisher")
 # Where a PNG's first chunk has the bits of a channel.
 _PNG_DEPTH = 24
 # What Pillow raises for tags that are not of the type they should be.
@@ -35,12 +35,16 @@ class PictureError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class LoadedPicture:
-    """A picture as read: upright, sRGB. `alpha` (height, width), 0..1, or None; `infotext` is the base's, if any."""
+    """A picture as read: upright, sRGB. `alpha` (height, width), 0..1, or None; `infotext` is the base's, if any.
+
+    `side` is what else stands in its file.
+    """
 
     pixels: Pixels
     alpha: Mask | None = None
     infotext: str = ""
     notes: tuple[str, ...] = field(default=())
+    side: SideData = NO_SIDE_DATA
 
 
 def load_picture(path: Path) -> LoadedPicture:
@@ -48,12 +52,17 @@ def load_picture(path: Path) -> LoadedPicture:
     data = _bytes_of(path)
     notes: list[str] = []
     try:
+        parts = split_png(data) if data.startswith(SIGNATURE) else None
+        data = data if parts is None else parts.pixels
         with opened(data) as image:
             frames = getattr(image, "n_frames", 1)
             if frames > 1 and image.format != "MPO":
                 notes.append(f"an animation: the first of {frames} frames was finished")
             image.load()
-            return _from_image(image, data, notes)
+            if parts is not None:
+                notes += parts.notes
+                _put_back(image, parts)
+            return replace(_from_image(image, data, notes), side=_side_data(parts))
     except UnidentifiedImageError:
         raise PictureError(f"{path}: not a picture that can be read; its contents are of no known format.") from None
     except TooManyPixels as error:
@@ -83,40 +92,19 @@ def load_mask(path: Path, size: tuple[int, int]) -> Mask:
     return np.asarray(mask, dtype=np.float32)
 
 
-def save_png(
-    path: Path,
-    pixels: Pixels,
-    alpha: Mask | None = None,
-    texts: dict[str, str] | None = None,
-    replace: bool = True,
-    depth: int = 8,
-    dither: bool = False,
-) -> None:
-    """Write a PNG of 8 or 16 bits with text chunks, whole or not at all.
-
-    `dither` is for pictures whose colours lie between the levels of 8 bits. Raises OSError; FileExistsError where there
-    is a file of that name that must not be replaced.
-    """
-    data = png16(pixels, alpha, texts) if depth == 16 else _png8(pixels, alpha, texts or {}, dither)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        part.write_bytes(data)
-        if replace:
-            part.replace(path)
-        else:
-            _name_anew(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+def _put_back(image: Image.Image, parts: PngParts) -> None:
+    image.info.update({item.keyword: item.text for item in parts.texts})
+    if parts.profile is not None:
+        image.info["icc_profile"] = parts.profile
+    if parts.exif:
+        image.info["exif"] = b"Exif\0\0" + parts.exif
 
 
-def _png8(pixels: Pixels, alpha: Mask | None, texts: dict[str, str], dither: bool) -> bytes:
-    channels: npt.NDArray[np.uint8] = dithered(pixels) if dither else to_uint8(pixels)
-    if alpha is not None:
-        channels = np.dstack([channels, to_uint8(alpha)])
-    buffer = io.BytesIO()
-    Image.fromarray(channels).save(buffer, "PNG", pnginfo=text_chunks(texts), compress_level=3)
-    return buffer.getvalue()
+def _side_data(parts: PngParts | None) -> SideData:
+    if parts is None:
+        return NO_SIDE_DATA
+    texts = tuple(item for item in parts.texts if item.keyword not in _OWN_KEYWORDS)
+    return SideData(texts, parts.exif, dpi=parts.dpi)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -215,18 +203,6 @@ def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile, notes: list[
         return image
     notes.append("converted to sRGB by the embedded colour profile")
     return converted if converted is not None else image
-
-
-def _name_anew(part: Path, path: Path) -> None:
-    """Give a complete file its name unless there is one of that name, also when two do so at once."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without hard links: reserve the name first.
-        path.open("xb").close()
-        part.replace(path)
 
 
 def _infotext(image: Image.Image) -> str:

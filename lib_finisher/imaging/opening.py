@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from PIL import Image
 
 from lib_finisher.imaging.geometry import MOST_SIDE
+from lib_finisher.imaging.png_chunks import SIGNATURE, split_png
 
 # Only those whose own code asks for no other limit on the way.
 _READ_BEYOND_PILLOW = ("PNG", "JPEG", "WEBP", "AVIF", "BMP")
@@ -21,7 +22,7 @@ class TooManyPixels(ValueError):
 
 @contextmanager
 def opened(data: bytes) -> Iterator[Image.Image]:
-    """The picture in a file's contents, its header read and nothing decoded.
+    """The picture in a file's contents, its header read and nothing decoded. Of a PNG nothing but the pixels is read.
 
     Raises TooManyPixels, UnidentifiedImageError, and whatever Pillow comes upon in a damaged file.
     """
@@ -29,7 +30,7 @@ def opened(data: bytes) -> Iterator[Image.Image]:
         # Pillow only warns of a huge picture; the size is judged here, by our own limit.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with _image(data) as image:
+            with _image(split_png(data).pixels if data.startswith(SIGNATURE) else data) as image:
                 if image.width * image.height > MOST_SIDE * MOST_SIDE:
                     raise TooManyPixels(
                         f"the picture is too large: {image.width} × {image.height} pixels, and no more than "

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from lib_finisher.cli import main
-from lib_finisher.imaging.files import PictureError, load_mask, load_picture, save_png
+from lib_finisher.imaging.files import PictureError, load_mask, load_picture
+from lib_finisher.imaging.saving import save_png
 from tests.conftest import PORTRAIT, ROOT
 
 QUICK = ["--set", "refine.steps=4", "--set", "detail.steps=4", "--set", "upscale.steps=4"]

@@ -17,7 +17,7 @@ from PIL import Image
 from lib_finisher import cli, finishing
 from lib_finisher.cli import main
 from lib_finisher.finishing import FileReport
-from lib_finisher.imaging import files
+from lib_finisher.imaging import saving
 from tests.conftest import PORTRAIT, ROOT
 
 ONLY_GRADE = [f"--set={name}.enabled=false" for name in ("refine", "detail", "upscale", "texture")]
@@ -48,13 +48,13 @@ def report_of(file: Path) -> list[dict[str, Any]]:
 def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list that gets an entry for every picture that is encoded as PNG from now on."""
     counted: list[int] = []
-    encode = files._png8
+    encode = saving._png8
 
     def counting(*arguments: Any) -> bytes:
         counted.append(1)
         return encode(*arguments)
 
-    monkeypatch.setattr(files, "_png8", counting)
+    monkeypatch.setattr(saving, "_png8", counting)
     return counted
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 from lib_finisher.imaging.arrays import from_uint16, to_uint8, to_uint16
 from lib_finisher.imaging.curves import read_curves
 from lib_finisher.imaging.dither import dithered
-from lib_finisher.imaging.files import load_picture, save_png
+from lib_finisher.imaging.files import load_picture
+from lib_finisher.imaging.saving import save_png
 from lib_finisher.stages.grade_settings import GradeSettings
 from lib_finisher.stages.grade_strips import Extras, Grading
 

@@ -20,7 +20,8 @@ from lib_finisher.imaging.balance import METHODS, SHADES_OF_GREY, light_of
 from lib_finisher.imaging.colour import from_lab, mixed, to_lab
 from lib_finisher.imaging.colour_match import ColourMap
 from lib_finisher.imaging.curves import CurveError, Curves, read_curves, through
-from lib_finisher.imaging.files import load_picture, save_png
+from lib_finisher.imaging.files import load_picture
+from lib_finisher.imaging.saving import save_png
 from lib_finisher.imaging.sharpen import Sharpening
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe

@@ -14,8 +14,9 @@ from lib_finisher.events import Control
 from lib_finisher.finishing import FileReport, Saving, finish_files
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError, ModelFacts, Sampling
-from lib_finisher.imaging.files import load_picture, save_png
+from lib_finisher.imaging.files import load_picture
 from lib_finisher.imaging.geometry import Box, Size
+from lib_finisher.imaging.saving import save_png
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.redraw.act import redraw

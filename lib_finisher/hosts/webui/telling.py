@@ -30,7 +30,7 @@ from lib_finisher.finished import Finished
 from lib_finisher.hosts.webui.presets import Effective
 from lib_finisher.hosts.webui.settings import Preferences
 from lib_finisher.imaging.arrays import Pixels, to_uint8
-from lib_finisher.imaging.files import save_png
+from lib_finisher.imaging.saving import save_png
 
 logger = logging.getLogger(__name__)
 
