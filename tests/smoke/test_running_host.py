@@ -279,7 +279,9 @@ def test_a_second_press_of_the_pages_button_interrupts(webui: Webui, draft: Resu
         webui.press("txt2img_interrupt")
 
     done = webui.while_running(
-        "Finisher: Upscale", press_twice, lambda: webui.txt2img(recipe(**off("refine", "detail"), upscale=slow))
+        "Finisher: Upscale",
+        press_twice,
+        lambda: webui.txt2img(recipe(**off("refine", "detail"), upscale=slow), n_iter=2),
     )
     assert "interrupted in upscale" in done.told["Finisher error"]
     assert np.array_equal(done.picture, draft.picture)

@@ -120,6 +120,40 @@ def test_interrupted_in_a_stage_keeps_the_last_complete_one(webui: Webui, draft:
     assert np.array_equal(webui.txt2img(**SIZE).picture, draft.picture)
 
 
+@pytest.mark.parametrize("more", [{}, {"batch_size": 2}, {"enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Latent"}])
+def test_one_press_stops_where_no_picture_follows(webui: Webui, more: dict[str, object]) -> None:
+    """The jobs that finishing adds make the host take one picture for several, and a press for "after this image"."""
+    data = recipe(**off("detail", "upscale", "texture", "grade"), refine={"steps": 150, "denoising_strength": 0.9})
+    steps: list[int] = []
+
+    def state() -> dict[str, object]:
+        return dict(webui.get("/sdapi/v1/progress?skip_current_image=true")["state"])
+
+    def press() -> None:
+        webui.press("txt2img_interrupt")
+        while (now := state())["job"] == "Finisher: Refine":
+            steps.append(int(str(now["sampling_step"])))
+
+    plain = webui.txt2img(**SIZE, denoising_strength=0.5, **more)
+    done = webui.while_running(
+        "Finisher: Refine", press, lambda: webui.txt2img(data, **SIZE, denoising_strength=0.5, **more)
+    )
+    assert "interrupted in refine" in done.told["Finisher error"]
+    # Within a step, and one more while this is asked.
+    assert not steps or max(steps) - steps[0] <= 2
+    assert [item.tobytes() for item in done.pictures] == [item.tobytes() for item in plain.pictures]
+
+
+def test_one_press_finishes_the_picture_in_hand_where_another_follows(webui: Webui) -> None:
+    data = recipe(**off("detail", "upscale", "texture", "grade"), refine={"steps": 40, "denoising_strength": 0.5})
+    whole = webui.txt2img(data, **SIZE)
+    done = webui.while_running(
+        "Finisher: Refine", lambda: webui.press("txt2img_interrupt"), lambda: webui.txt2img(data, **SIZE, n_iter=2)
+    )
+    assert len(done.pictures) == 1 and "Finisher error" not in done.told
+    assert np.array_equal(done.picture, whole.picture)
+
+
 def test_the_finishing_is_in_the_progress(webui: Webui) -> None:
     seen: list[dict] = []
     webui.while_running(

@@ -8,7 +8,15 @@ from lib_finisher.events import BatchStarted, Control, Event, StageStarted
 
 
 class HostControl(Control):
-    """Interrupt and Skip as the host's buttons set them."""
+    """Interrupt and Skip as the host's buttons set them.
+
+    `last` says that the host makes nothing after what is being finished. The host takes the jobs that finishing adds
+    for more pictures, so Interrupt becomes "stop after this image" there; with nothing to follow it means: now.
+    """
+
+    def __init__(self, last: bool) -> None:
+        super().__init__()
+        self._last = last
 
     def check(self) -> None:
         """See `Control.check`."""
@@ -27,6 +35,8 @@ class HostControl(Control):
         shared.state.skipped = False
 
     def _look(self) -> None:
+        if self._last and shared.state.stopping_generation:
+            shared.state.interrupt()
         if shared.state.interrupted:
             self.interrupt()
         if shared.state.skipped:

@@ -111,7 +111,8 @@ def _begin(p: Any, recipe: Mapping[str, Any]) -> None:
     found = presets.effective(p, recipe)
     for note in (*found.notes, *refiner.prepare(p)):
         p.comment(f"Finisher: {note}")
-    setattr(p, _RUN, _Run(host, HostControl(), found.recipe, wanted, AreaBudget(host.capabilities)))
+    control = HostControl(last=_makes_one_batch(p))
+    setattr(p, _RUN, _Run(host, control, found.recipe, wanted, AreaBudget(host.capabilities)))
     telling.recipe(p, found, host.model().family)
 
 
@@ -124,7 +125,7 @@ def batch_list(p: Any, pp: Any) -> None:
     if run is None:
         return
     run.ahead.clear()
-    if len(pp.images) < 2 or shared.state.interrupted or shared.state.skipped or not _undisturbed_until_saved(p):
+    if len(pp.images) < 2 or run.control.interrupted or shared.state.skipped or not _undisturbed_until_saved(p):
         return
     pictures = [_as_the_host_rounds(item) for item in pp.images]
     try:
@@ -146,7 +147,7 @@ def after_composite(p: Any, pp: Any) -> None:
     try:
         done = _finished_ahead(run, p.batch_index, picture)
         if done is None:
-            if shared.state.interrupted or shared.state.skipped:
+            if run.control.interrupted or shared.state.skipped:
                 reason = "the picture was interrupted before it could be finished, so it was left as it is"
                 telling.failed(p, reason)
                 return
@@ -296,6 +297,11 @@ def _base_settings(p: Any, recipe: Mapping[str, Any]) -> BaseSettings:
         return read(BaseSettings, data if data is not None else {}, where=BASE)
     except SettingsError:
         return BaseSettings(finish_only=isinstance(data, Mapping) and data.get("finish_only") is True)
+
+
+def _makes_one_batch(p: Any) -> bool:
+    """Whether nothing follows this batch: the host counts its jobs only after this, scripts of many runs before."""
+    return bool(p.n_iter == 1 and shared.state.job_count <= 1)
 
 
 def _is_inner(p: Any) -> bool:

@@ -149,7 +149,7 @@ def _drawn(text: str) -> dict[str, Any]:
     with closing(outer()) as plain, torch.no_grad():
         host = WebuiHost(plain)
         find = detectors().detect
-        control = HostControl()
+        control = HostControl(last=True)
         tools = Tools(host, find, Meter(control))
         try:
             seen = look(work.pixels, work.base, asked.recipe, asked.number, tools)

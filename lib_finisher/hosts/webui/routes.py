@@ -219,7 +219,7 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
         # A generation that ran until now may have had another checkpoint for a while.
         family = host.model().family
         recipe = reading()(asked.recipe_data)
-        control = HostControl()
+        control = HostControl(last=True)
         tools = Tools(host, detectors().detect, Meter(control))
         plans = [_planned(work, recipe, tools) for work in works]
         requests.check_finished(sum(item.size.megapixels for item in plans), LIMITS)
