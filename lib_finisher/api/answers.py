@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from lib_finisher import __version__
-from lib_finisher.api.infotext import finished_infotext, notes_of, outcome_pairs, recipe_pairs
 from lib_finisher.api.pictures import png
 from lib_finisher.api.problems import Problem, RequestError, shown
 from lib_finisher.api.requests import BaseFields, Detecting, Limits, Offer
@@ -18,6 +17,7 @@ from lib_finisher.finished import Finished
 from lib_finisher.finishing import stage_json
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.infotext.writing import finished_infotext, notes_of, outcome_pairs, recipe_pairs
 from lib_finisher.plan.plan import Plan
 from lib_finisher.recipe import SCHEMA, SECTIONS, Recipe
 from lib_finisher.stages.base import LABEL, NAME

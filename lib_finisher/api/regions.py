@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lib_finisher.api.infotext import finished_infotext, outcome_pairs, recipe_pairs
 from lib_finisher.api.pictures import png
 from lib_finisher.api.presets import CHOICE
 from lib_finisher.api.problems import Problem, RequestError, shown, unknown_keys
@@ -21,6 +20,7 @@ from lib_finisher.finished import Finished
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
+from lib_finisher.infotext.writing import finished_infotext, outcome_pairs, recipe_pairs
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.patch import Patch
 from lib_finisher.review.regions import Region, Regions

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from lib_finisher.api import answers, infotext, requests
+from lib_finisher.api import answers, requests
 from lib_finisher.api.pictures import png
 from lib_finisher.api.problems import RequestError, told
 from lib_finisher.controls import controls_of
@@ -22,6 +22,7 @@ from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.events import Control, Meter, Progress
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.infotext import writing as infotext
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import SECTIONS, default_recipe, read_recipe

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib_finisher.api.infotext import outcome_pairs
 from lib_finisher.detect.detection import Detection, DetectorError
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.finished import Finished
@@ -18,6 +17,7 @@ from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError, OutOfMemory, Watch
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
+from lib_finisher.infotext.writing import outcome_pairs
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.stages.order import NAMES, STAGES

@@ -17,13 +17,13 @@ import pytest
 from PIL import Image
 
 from lib_finisher.api import answers, requests
-from lib_finisher.api.infotext import KEY, KEY_STAGES, outcome_pairs, recipe_pairs
 from lib_finisher.cli import main
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.events import StageFinished, StageStarted
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import ModelFacts
+from lib_finisher.infotext.writing import KEY, KEY_STAGES, outcome_pairs, recipe_pairs
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import SECTIONS, read_recipe, write_recipe

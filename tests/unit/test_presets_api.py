@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.api.infotext import finished_infotext, recipe_pairs
 from lib_finisher.api.presets import ACTIONS, Surroundings, answer, resolved_for, split
 from lib_finisher.api.problems import RequestError
 from lib_finisher.controls import SettingsError
 from lib_finisher.imaging.geometry import Size
+from lib_finisher.infotext.writing import finished_infotext, recipe_pairs
 from lib_finisher.presets.builtin import BUILT_IN
 from lib_finisher.presets.errors import Conflict, Locked, PresetError, Unknown
 from lib_finisher.presets.library import Library

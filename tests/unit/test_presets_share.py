@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lib_finisher.api.infotext import finished_infotext, recipe_pairs
 from lib_finisher.imaging.geometry import Size
+from lib_finisher.infotext.writing import finished_infotext, recipe_pairs
 from lib_finisher.presets.builtin import PRESETS
 from lib_finisher.presets.errors import Locked, PresetError
 from lib_finisher.presets.fragment import MISSING, expanded

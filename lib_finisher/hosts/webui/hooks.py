@@ -13,7 +13,6 @@ import numpy.typing as npt
 from modules import paths_internal, scripts, shared
 from PIL import Image
 
-from lib_finisher.api.infotext import DONE
 from lib_finisher.controls import SettingsError, read
 from lib_finisher.events import Meter
 from lib_finisher.finished import Finished
@@ -24,6 +23,7 @@ from lib_finisher.hosts.webui.assets import assets
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import detectors
 from lib_finisher.hosts.webui.host import WebuiHost
+from lib_finisher.infotext.writing import DONE
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe

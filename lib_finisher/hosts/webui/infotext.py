@@ -8,8 +8,8 @@ from typing import Any
 from modules import images, shared
 from modules.infotext_utils import parse_generation_parameters
 
-from lib_finisher.api.infotext import base_fields
 from lib_finisher.hosts.webui import probe
+from lib_finisher.infotext.writing import base_fields
 from lib_finisher.stages.diffusion import PROMPT
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from lib_finisher.api.infotext import KEY
 from lib_finisher.hosts.webui import offered, probe, regions
 from lib_finisher.hosts.webui.detectors import detectors
 from lib_finisher.hosts.webui.presets import pasted
+from lib_finisher.infotext.writing import KEY
 from lib_finisher.stages.detail_targets import suggested
 from lib_finisher.ui import accordion
 from lib_finisher.ui.table import Offer

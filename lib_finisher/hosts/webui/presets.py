@@ -11,11 +11,11 @@ from typing import Any
 
 from modules import paths_internal
 
-from lib_finisher.api.infotext import KEY
 from lib_finisher.api.presets import CHOICE, Surroundings, resolved_for
 from lib_finisher.api.requests import Reading
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import models, offered, probe, xyz
+from lib_finisher.infotext.writing import KEY
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, read_checkpoint
 from lib_finisher.presets.preset import NONE

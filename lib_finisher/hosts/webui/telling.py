@@ -12,7 +12,12 @@ from modules import images, shared
 from modules.processing import create_infotext
 from PIL import Image
 
-from lib_finisher.api.infotext import (
+from lib_finisher.finished import Finished
+from lib_finisher.hosts.webui.presets import Effective
+from lib_finisher.hosts.webui.settings import Preferences
+from lib_finisher.imaging.arrays import Pixels, to_uint8
+from lib_finisher.imaging.saving import save_png
+from lib_finisher.infotext.writing import (
     KEY,
     KEY_ERROR,
     KEY_NOTES,
@@ -26,11 +31,6 @@ from lib_finisher.api.infotext import (
     preset_pairs,
     recipe_pairs,
 )
-from lib_finisher.finished import Finished
-from lib_finisher.hosts.webui.presets import Effective
-from lib_finisher.hosts.webui.settings import Preferences
-from lib_finisher.imaging.arrays import Pixels, to_uint8
-from lib_finisher.imaging.saving import save_png
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.api.infotext import finished_infotext, recipe_pairs
 from lib_finisher.imaging.geometry import Size
+from lib_finisher.infotext.writing import finished_infotext, recipe_pairs
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.preset import Preset
 from lib_finisher.presets.share import export

@@ -1,0 +1,1 @@
+"""Infotexts: what they say of a picture's making, and what Finisher writes into them."""
