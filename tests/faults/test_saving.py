@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib_finisher import cli, finishing
+from lib_finisher.batch import finish as batch
+from lib_finisher.batch import saving as results
+from lib_finisher.batch.report import FileReport
 from lib_finisher.cli import main
-from lib_finisher.finishing import FileReport
 from lib_finisher.imaging import saving
 from tests.conftest import PORTRAIT, ROOT
 
@@ -143,14 +144,14 @@ def test_links_in_a_circle_are_one_bad_picture(tmp_path: Path, picture: Callable
 def test_a_picture_that_cannot_be_saved_fails_alone(
     tmp_path: Path, picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sources, report, save = [picture(f"{name}.png") for name in "abc"], tmp_path / "r.json", finishing.save_png
+    sources, report, save = [picture(f"{name}.png") for name in "abc"], tmp_path / "r.json", results.save_png
 
     def failing(path: Path, *arguments: Any, **more: Any) -> None:
         if path.name in ("b.png", "7-grade.png"):
             raise MemoryError
         save(path, *arguments, **more)
 
-    monkeypatch.setattr(finishing, "save_png", failing)
+    monkeypatch.setattr(results, "save_png", failing)
     assert finish(*sources, "--out", tmp_path / "o", "--report", report, "--save-stages") == 1
     told = report_of(report)
     assert [item["status"] for item in told] == ["finished", "failed", "finished"]
@@ -163,13 +164,13 @@ def test_the_report_is_written_though_the_run_ends_early(
     tmp_path: Path, picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources, report = [picture("a.png"), picture("b.png")], tmp_path / "r.json"
-    whole = finishing.finish_files
+    whole = batch.finish_files
 
     def ending(*arguments: Any) -> Iterator[FileReport]:
         yield next(whole(*arguments))
         raise RuntimeError("the engine is gone")
 
-    monkeypatch.setattr(cli, "finish_files", ending)
+    monkeypatch.setattr("lib_finisher.cli.finish.finish_files", ending)
     with pytest.raises(RuntimeError, match="the engine is gone"):
         finish(*sources, "--out", tmp_path / "o", "--report", report)
     told = report_of(report)
@@ -212,14 +213,14 @@ def test_each_picture_is_encoded_once(
 def test_a_name_that_is_lost_in_a_race_is_passed_over(
     tmp_path: Path, picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, save, out = picture("a.png"), finishing.save_png, tmp_path / "o"
+    source, save, out = picture("a.png"), results.save_png, tmp_path / "o"
 
     def slow(path: Path, *arguments: Any, **more: Any) -> None:
         if path.name == "a.png":
             path.write_bytes(b"another run's")
         save(path, *arguments, **more)
 
-    monkeypatch.setattr(finishing, "save_png", slow)
+    monkeypatch.setattr(results, "save_png", slow)
     assert finish(source, "--out", out) == 0
     assert (out / "a.png").read_bytes() == b"another run's"
     assert (out / "a-2.png").is_file()

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lib_finisher.batch.finish import finish_files
+from lib_finisher.batch.saving import Saving
 from lib_finisher.controls import SettingsError
 from lib_finisher.events import Control
 from lib_finisher.finished import Finished
-from lib_finisher.finishing import Saving, finish_files
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import HostError, ModelFacts
 from lib_finisher.imaging.fill import continued, extended, filled

@@ -15,9 +15,9 @@ PACKAGE = ROOT / "lib_finisher"
 CORE = [
     file
     for file in PACKAGE.rglob("*.py")
-    if not {"hosts", "ui"} & set(file.relative_to(PACKAGE).parts) or file.name == "port.py"
+    if not {"hosts", "ui", "cli"} & set(file.relative_to(PACKAGE).parts) or file.name == "port.py"
 ]
-FRONTS = {"cli.py", "__main__.py"}
+FRONTS = {"__main__.py"}
 
 
 def imported(file: Path) -> set[str]:

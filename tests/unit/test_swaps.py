@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib_finisher import finishing
+from lib_finisher.batch import finish as batch
+from lib_finisher.batch.finish import finish_files
+from lib_finisher.batch.report import FileReport
+from lib_finisher.batch.saving import Saving
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.events import Control
-from lib_finisher.finishing import FileReport, Saving, finish_files
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError, ModelFacts, Sampling
 from lib_finisher.imaging.files import load_picture
@@ -168,8 +170,8 @@ def test_batches_of_one_round_are_drawn_checkpoint_by_checkpoint(portrait: np.nd
 
 def test_eight_pictures_of_a_megapixel_make_one_chunk() -> None:
     """And no more pixels than before are held at once."""
-    assert finishing._CHUNK_PICTURES >= 8
-    assert 8 * 1024 * 1024 <= finishing._CHUNK_PIXELS < 9_000_000
+    assert batch._CHUNK_PICTURES >= 8
+    assert 8 * 1024 * 1024 <= batch._CHUNK_PIXELS < 9_000_000
 
 
 def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path, portrait: np.ndarray) -> None:

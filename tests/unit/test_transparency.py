@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lib_finisher.batch.finish import finish_files
+from lib_finisher.batch.report import FileReport
+from lib_finisher.batch.saving import Saving
 from lib_finisher.events import Control
-from lib_finisher.finishing import FileReport, Saving, finish_files
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError
 from lib_finisher.pipeline import Pipeline

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lib_finisher.console import tell
+from lib_finisher.cli.console import tell
 from lib_finisher.presets.fragment import MISSING
 from lib_finisher.presets.matching import Candidate, Checkpoint, Entry
 from lib_finisher.presets.origins import CHOSEN, DEFAULT

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lib_finisher.cli_presets_told import change, entry_data, plain, print_json, resolved_data, rules, safe, whose
-from lib_finisher.console import tell, warn
+from lib_finisher.cli.console import tell, warn
+from lib_finisher.cli.preset_text import change, entry_data, plain, print_json, resolved_data, rules, safe, whose
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Listed
 from lib_finisher.hosts.port import Host

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lib_finisher.console import tell, warn
+from lib_finisher.cli.console import tell, warn
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors, Listed, trusted_hashes
 from lib_finisher.detect.fetching import FetchError, fetch

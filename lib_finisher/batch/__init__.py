@@ -1,0 +1,1 @@
+"""Picture files in, finished files and reports out."""

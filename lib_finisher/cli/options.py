@@ -1,0 +1,70 @@
+"""The options that several commands share, and the recipe that a call asks for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lib_finisher.cli import detectors, presets
+from lib_finisher.controls import SettingsError
+from lib_finisher.recipe import Recipe, assign, read_recipe
+from lib_finisher.stages.upscale_targets import scaled_to
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a command that works on pictures."""
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture or a folder of pictures")
+    add_recipe_options(parser)
+    parser.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="white marks what repair redraws; with --set base.mask=restrict, what the stages may change",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise and grain (default 0)")
+    parser.add_argument("--models", type=Path, default=None, metavar="DIR", help="folder of upscaler model files")
+    parser.add_argument("--luts", type=Path, default=None, metavar="DIR", help="folder of .cube files for grade.lut")
+    parser.add_argument(
+        "--references", type=Path, default=None, metavar="DIR", help="folder of pictures for grade.match_reference"
+    )
+    detectors.add_options(parser)
+    parser.add_argument("--json", action="store_true", help="print a report for programs instead of a table")
+
+
+def add_recipe_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a command that has a recipe."""
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as JSON; what it leaves out has defaults")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="STAGE.CONTROL=VALUE", help="set one control; may be repeated"
+    )
+    presets.add_options(parser)
+    parser.add_argument("--upscale-to", type=float, metavar="FACTOR", help="how many times larger the result is")
+
+
+def recipe_of(options: argparse.Namespace, family: str = "") -> Recipe:
+    """The recipe of the call: --recipe, then --preset below it, --set and --upscale-to above. Raises SettingsError."""
+    data: Any = {}
+    if options.recipe is not None:
+        try:
+            data = json.loads(options.recipe.read_bytes())
+        except OSError as error:
+            raise SettingsError([f"{options.recipe}: cannot be read ({error.strerror or error})."]) from error
+        except (ValueError, RecursionError) as error:
+            raise SettingsError([f"{options.recipe}: not valid JSON ({error})."]) from error
+        if not isinstance(data, dict):
+            raise SettingsError([f"{options.recipe}: a recipe is an object of stages."])
+    recipe = read_recipe(assign(presets.with_presets(options, data, family), options.set), family)
+    if options.upscale_to is None:
+        return recipe
+    if not 1.0 <= options.upscale_to <= 16.0:
+        raise SettingsError([f"--upscale-to: {options.upscale_to:g} is not accepted; it must be from 1 to 16."])
+    return recipe.changed("upscale", scaled_to(recipe["upscale"], options.upscale_to))
+
+
+def cache_folder() -> Path:
+    """Where stage results, models and what was learned are kept."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "finisher"

@@ -1,0 +1,67 @@
+"""The command "plan": what a run would do and cost, without running it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from lib_finisher.batch.inputs import pictures_in
+from lib_finisher.cli.console import plan_table, tell, warn
+from lib_finisher.cli.run import composed
+from lib_finisher.cli.status import FINISHED, NOT_USABLE, SOME_FAILED
+from lib_finisher.events import Control, Meter
+from lib_finisher.imaging.files import PictureError, load_mask, load_picture
+from lib_finisher.plan.plan import Plan, make_plan
+from lib_finisher.stages.stage import Base, Tools, Work
+
+
+def show_plan(options: argparse.Namespace) -> int:
+    """The command "plan"; the exit status."""
+    run = composed(options)
+    tools = Tools(run.host, run.detectors.detect, Meter(Control()), run.assets)
+    told: list[dict[str, Any]] = []
+    failed = False
+    for file in pictures_in(options.inputs):
+        try:
+            picture = load_picture(file).pixels
+            mask = None if options.mask is None else load_mask(options.mask, (picture.shape[1], picture.shape[0]))
+            plan = make_plan(Work(picture, Base(seed=options.seed), mask), run.recipe, tools)
+        except PictureError as error:
+            failed = True
+            told.append({"input": str(file), "error": str(error)})
+            warn(f"finisher: {error}")
+            continue
+        seconds = run.rates.seconds(run.host, "", plan.total.megapixel_steps)
+        told.append({"input": str(file), **_plan_json(plan), "seconds": seconds and round(seconds, 1)})
+        if not options.json:
+            tell(f"{file}\n{plan_table(plan, seconds)}")
+    if options.json:
+        tell(json.dumps({"engine": run.host.capabilities.engine, "pictures": told}, indent=2, ensure_ascii=False))
+    if not told:
+        warn("finisher: there is no picture in what was given")
+        return NOT_USABLE
+    return SOME_FAILED if failed else FINISHED
+
+
+def _plan_json(plan: Plan) -> dict[str, Any]:
+    steps = [
+        {
+            "stage": step.stage,
+            "runs": step.runs,
+            "reason": step.reason,
+            "size": [step.estimate.size.width, step.estimate.size.height],
+            "patches": step.estimate.patches,
+            "host_calls": step.estimate.host_calls,
+            "megapixel_steps": round(step.estimate.megapixel_steps, 4),
+        }
+        for step in plan.steps
+    ]
+    total = plan.total
+    return {
+        "size": [plan.size.width, plan.size.height],
+        "patches": total.patches,
+        "host_calls": total.host_calls,
+        "megapixel_steps": round(total.megapixel_steps, 4),
+        "stages": steps,
+    }

@@ -1,0 +1,59 @@
+"""What a run is composed of: the engine, the detectors, the recipe, and the folders that it names files of."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lib_finisher.assets import AssetError, Assets
+from lib_finisher.cli import detectors, presets
+from lib_finisher.cli.options import cache_folder, recipe_of
+from lib_finisher.controls import SettingsError
+from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.plan.rates import Rates
+from lib_finisher.recipe import Recipe
+from lib_finisher.stages.base import TO_REPAIR
+from lib_finisher.stages.order import STAGES
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """All that a command works with on pictures."""
+
+    host: EmbeddedHost
+    detectors: Detectors
+    recipe: Recipe
+    assets: Assets
+    rates: Rates
+
+    def files_named(self) -> list[Path]:
+        """The LUTs and reference pictures that the recipe uses, as far as they are there."""
+        files = []
+        for stage in STAGES:
+            for kind, name in stage.reads(self.recipe[stage.name]).assets:
+                with contextlib.suppress(AssetError):
+                    files.append(self.assets.find(kind, name))
+        return files
+
+
+def composed(options: argparse.Namespace) -> Run:
+    """What the options of a call ask for. Raises SettingsError."""
+    host = EmbeddedHost(options.models or cache_folder() / "upscalers")
+    recipe = recipe_of(options, host.model().family)
+    if options.mask is not None and recipe["base"].mask == TO_REPAIR:
+        recipe = recipe.changed("repair", replace(recipe["repair"], enabled=True))
+    found = detectors.detectors_of(options, cache_folder())
+    recipe = presets.at_hand(options, recipe, host, found.listed())
+    return Run(host, found, recipe, _assets_of(options), Rates(cache_folder() / "rates.json"))
+
+
+def _assets_of(options: argparse.Namespace) -> Assets:
+    """The folders of files that settings name. Raises SettingsError for one that is not there."""
+    for option, folder in (("--luts", options.luts), ("--references", options.references)):
+        if folder is not None and not folder.is_dir():
+            raise SettingsError([f"{option}: there is no folder {folder}."])
+    luts, references = ([] if folder is None else [folder] for folder in (options.luts, options.references))
+    return Assets(tuple(luts), tuple(references))
