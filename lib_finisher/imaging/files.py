@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import io
-import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.metadata import exif_of, read_metadata
 from lib_finisher.imaging.opening import TooManyPixels, opened
 from lib_finisher.imaging.png_chunks import SIGNATURE, PngParts, split_png
+from lib_finisher.imaging.profiles import Conversion
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
+from lib_finisher.imaging.truncated import completed_jpeg, completed_png, told_of_jpeg
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
-# The infotext, and what Finisher writes.
-_OWN_KEYWORDS = ("parameters", "finisher")
 # Where a PNG's first chunk has the bits of a channel.
 _PNG_DEPTH = 24
-# What Pillow raises for tags that are not of the type they should be.
-_ODD_TAGS = (
-    ArithmeticError, AttributeError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error,
-)  # fmt: skip
 
 
 class PictureError(ValueError):
@@ -48,21 +42,28 @@ class LoadedPicture:
 
 
 def load_picture(path: Path) -> LoadedPicture:
-    """Read a picture of any common kind. Raises PictureError."""
+    """Read a picture of any common kind. Raises PictureError.
+
+    What is wrong beside the pixels, and a few bytes that are missing at the end, are notes.
+    """
     data = _bytes_of(path)
     notes: list[str] = []
     try:
         parts = split_png(data) if data.startswith(SIGNATURE) else None
-        data = data if parts is None else parts.pixels
+        if parts is not None:
+            data, missing = completed_png(parts.pixels)
+            notes += [*parts.notes, *([missing] if missing else [])]
         with opened(data) as image:
             frames = getattr(image, "n_frames", 1)
             if frames > 1 and image.format != "MPO":
                 notes.append(f"an animation: the first of {frames} frames was finished")
-            image.load()
-            if parts is not None:
-                notes += parts.notes
-                _put_back(image, parts)
-            return replace(_from_image(image, data, notes), side=_side_data(parts))
+            try:
+                image.load()
+            except OSError as error:
+                if image.format not in ("JPEG", "MPO"):
+                    raise
+                return _cut_short(data, notes, error)
+            return _from_image(image, data, parts, notes)
     except UnidentifiedImageError:
         raise PictureError(f"{path}: not a picture that can be read; its contents are of no known format.") from None
     except TooManyPixels as error:
@@ -92,19 +93,17 @@ def load_mask(path: Path, size: tuple[int, int]) -> Mask:
     return np.asarray(mask, dtype=np.float32)
 
 
-def _put_back(image: Image.Image, parts: PngParts) -> None:
-    image.info.update({item.keyword: item.text for item in parts.texts})
-    if parts.profile is not None:
-        image.info["icc_profile"] = parts.profile
-    if parts.exif:
-        image.info["exif"] = b"Exif\0\0" + parts.exif
-
-
-def _side_data(parts: PngParts | None) -> SideData:
-    if parts is None:
-        return NO_SIDE_DATA
-    texts = tuple(item for item in parts.texts if item.keyword not in _OWN_KEYWORDS)
-    return SideData(texts, parts.exif, dpi=parts.dpi)
+def _cut_short(data: bytes, notes: list[str], why: OSError) -> LoadedPicture:
+    """A JPEG whose last bytes are missing. Raises `why` where it is otherwise damaged, TooLittleLeft."""
+    for completed in completed_jpeg(data):
+        with opened(completed) as image:
+            try:
+                image.load()
+            except OSError:
+                continue
+            notes.append(told_of_jpeg(image))
+            return _from_image(image, completed, None, notes)
+    raise why
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -121,53 +120,46 @@ def _bytes_of(path: Path) -> bytes:
     return data
 
 
-def _from_image(image: Image.Image, data: bytes, notes: list[str]) -> LoadedPicture:
-    infotext = _infotext(image)
-    profile = _foreign_profile(image, notes)
+def _from_image(image: Image.Image, data: bytes, parts: PngParts | None, notes: list[str]) -> LoadedPicture:
+    exif = exif_of(image, parts)
+    infotext, side, only_text = read_metadata(image, parts, exif, notes)
+    # Pillow and OpenCV have turned a TIFF already.
+    orientation = 1 if image.format == "TIFF" else exif.orientation
+    conversion = Conversion(image.info.get("icc_profile") if parts is None else parts.profile, notes)
     deep = _sixteen_bit(image, data)
     if deep is not None:
-        if profile is not None:
-            notes.append("the colour profile of this 16-bit picture was not applied; its values are taken as sRGB")
-        return LoadedPicture(*deep, infotext, tuple(notes))
+        grey, pixels, alpha = deep
+        pixels = conversion.of_16_bits(pixels, "L" if grey else "RGB")
+        alpha = None if alpha is None else _turned(alpha, orientation)
+        return LoadedPicture(_turned(pixels, orientation), alpha, infotext, tuple(notes), side)
     if image.mode.startswith(("I", "F")):
         raise ValueError(f"pictures with {image.mode} pixels are not supported; save it with 8 or 16 bits")
-    colours, alpha, orientation = image, None, _orientation(image)
+    colours, alpha = image, None
     if colours.mode in ("RGBA", "LA", "PA") or "transparency" in colours.info:
         colours = colours.convert("RGBA")
-        alpha = _turned(np.asarray(colours.getchannel("A"), dtype=np.float32) / np.float32(255.0), orientation)
+        if not only_text:
+            alpha = _turned(np.asarray(colours.getchannel("A"), dtype=np.float32) / np.float32(255.0), orientation)
         colours = colours.convert("RGB")
     elif colours.mode not in ("RGB", "CMYK", "L"):
         colours = colours.convert("RGB")
-    if profile is not None:
-        colours = _to_srgb(colours, profile, notes)
-    array = np.asarray(colours.convert("RGB"), dtype=np.float32) / np.float32(255.0)
-    return LoadedPicture(_turned(array, orientation), alpha, infotext, tuple(notes))
+    return LoadedPicture(_turned(conversion.of_8_bits(colours), orientation), alpha, infotext, tuple(notes), side)
 
 
-def _sixteen_bit(image: Image.Image, data: bytes) -> tuple[Pixels, Mask | None] | None:
-    """The full depth of a 16-bit PNG or TIFF, which Pillow cuts to 8 bits; None for any other picture."""
+def _sixteen_bit(image: Image.Image, data: bytes) -> tuple[bool, Pixels, Mask | None] | None:
+    """(whether it is grey, colours, transparency) in the full depth of a 16-bit PNG or TIFF, which Pillow cuts to 8
+    bits; None for any other picture."""
     if image.format not in ("PNG", "TIFF") or (image.format == "PNG" and data[_PNG_DEPTH] != 16):
+        return None
+    if image.mode == "CMYK":
         return None
     decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
         return None
-    values = _turned(np.asarray(decoded, dtype=np.float32) / np.float32(65535.0), _orientation(image))
+    values = np.asarray(decoded, dtype=np.float32) / np.float32(65535.0)
     if values.ndim == 2:
-        return np.repeat(values[..., None], 3, axis=2), None
+        return True, np.repeat(values[..., None], 3, axis=2), None
     alpha = np.ascontiguousarray(values[..., 3]) if values.shape[2] == 4 else None
-    return np.ascontiguousarray(values[..., 2::-1]), alpha
-
-
-def _orientation(image: Image.Image) -> int:
-    """How a picture lies (1 to 8, as EXIF counts); 1 where that cannot be read, for its pixels are none the worse."""
-    if image.format == "TIFF":
-        # Pillow and OpenCV have turned it already.
-        return 1
-    try:
-        told = image.getexif().get(ExifTags.Base.Orientation, 1)
-        return int(told) if told in range(1, 9) else 1
-    except _ODD_TAGS:
-        return 1
+    return False, np.ascontiguousarray(values[..., 2::-1]), alpha
 
 
 def _turned(array: npt.NDArray[np.float32], orientation: int) -> npt.NDArray[np.float32]:
@@ -179,47 +171,3 @@ def _turned(array: npt.NDArray[np.float32], orientation: int) -> npt.NDArray[np.
     if orientation in (3, 4, 7, 8):
         array = array[::-1]
     return np.ascontiguousarray(array)
-
-
-def _foreign_profile(image: Image.Image, notes: list[str]) -> ImageCms.ImageCmsProfile | None:
-    """The embedded colour profile, where there is one that means something else than sRGB."""
-    data = image.info.get("icc_profile")
-    if not data:
-        return None
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        return None if "srgb" in ImageCms.getProfileDescription(profile).lower() else profile
-    except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        notes.append(f"the colour profile could not be used ({error})")
-        return None
-
-
-def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile, notes: list[str]) -> Image.Image:
-    """An RGB, CMYK or L picture converted by its profile."""
-    try:
-        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        notes.append(f"the colour profile could not be used ({error})")
-        return image
-    notes.append("converted to sRGB by the embedded colour profile")
-    return converted if converted is not None else image
-
-
-def _infotext(image: Image.Image) -> str:
-    text = image.info.get("parameters", "")
-    if not text:
-        try:
-            text = _user_comment(image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment))
-        except _ODD_TAGS:
-            return ""
-    return text if isinstance(text, str) else ""
-
-
-def _user_comment(comment: Any) -> str:
-    """The web UIs write the infotext of JPEG and WebP as EXIF UserComment in UTF-16, with an 8-byte prefix."""
-    if isinstance(comment, str):
-        return comment
-    if not isinstance(comment, bytes):
-        return ""
-    encoding = "utf-16-be" if comment.startswith(b"UNICODE") else "utf-8"
-    return comment[8:].decode(encoding, errors="replace").strip("\0")

@@ -41,14 +41,15 @@ def split_png(data: bytes) -> PngParts:
     notes: list[str] = []
     profile: bytes | None = None
     exif, dpi, left = b"", None, MOST_TEXT
-    for kind, body, raw in _chunks(data):
+    for kind, body, raw in chunks_of(data):
         if kind[:1].isupper() or kind in _OF_PIXELS:
             kept.append(raw)
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
             try:
                 text = _text(kind, body, left)
             except (ValueError, zlib.error) as error:
-                notes.append(f"a text beside the picture was left out: {body[:79].partition(bytes(1))[0]!r} ({error})")
+                name = body[:79].partition(b"\0")[0].decode("latin-1")
+                notes.append(f"the text {name!r} beside the picture was left out ({error})")
                 continue
             left -= len(text.text)
             texts.append(text)
@@ -89,7 +90,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+def chunks_of(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     """(kind, contents, all of it as it stands) of each chunk; the last one may be cut short."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
