@@ -41,7 +41,7 @@ class Run:
 
 def composed(options: argparse.Namespace) -> Run:
     """What the options of a call ask for. Raises SettingsError."""
-    host = EmbeddedHost(options.models or cache_folder() / "upscalers")
+    host = EmbeddedHost(options.models or cache_folder() / "upscalers", cache_folder() / "upscalers.json")
     recipe = recipe_of(options, host.model().family)
     if options.mask is not None and recipe["base"].mask == TO_REPAIR:
         recipe = recipe.changed("repair", replace(recipe["repair"], enabled=True))

@@ -170,11 +170,15 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class UpscalerFacts:
-    """An upscaler the engine has: `scale` is what the model does by itself; `identity` changes when its file does."""
+    """An upscaler the engine has: `scale` is what the model does by itself; `identity` changes when its file does.
+
+    `problem` says why it cannot enlarge a picture, "" where it can; what has one is never chosen by itself.
+    """
 
     name: str
     scale: int
     identity: str
+    problem: str = ""
 
 
 class Host(Protocol):
@@ -204,7 +208,7 @@ class Host(Protocol):
         """
 
     def upscalers(self) -> tuple[UpscalerFacts, ...]:
-        """The upscaler models at hand, without loading one."""
+        """The upscaler models at hand, as their files say."""
 
     def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
         """`pixels` enlarged by the model's own scale. Raises like `redraw`."""

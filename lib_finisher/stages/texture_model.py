@@ -70,7 +70,7 @@ def grained(pixels: Pixels, wanted: str, strength: float, mask: Mask | None, too
 
 def _chosen(wanted: str, there: Sequence[UpscalerFacts], notes: list[str]) -> UpscalerFacts | None:
     """The model of that name; "auto" takes a 1x model, by preference one for skin."""
-    keeping = [item for item in there if item.scale == 1]
+    keeping = [item for item in there if item.scale == 1 and not item.problem]
     if wanted == AUTO_UPSCALER:
         found = min(keeping, key=lambda item: not _FOR_SKIN.search(item.name), default=None)
         if found is None:

@@ -55,14 +55,14 @@ def choose_upscaler(
     if wanted == LANCZOS:
         return None
     if wanted == AUTO_UPSCALER:
-        known = [item for item in there if item.scale > 1]
+        known = [item for item in there if item.scale > 1 and not item.problem]
         return best_for(content_of(pixels), known) if pixels is not None and len(known) > 1 else next(iter(known), None)
     for item in there:
         if item.name == wanted:
             told = misfit(item.name, content_of(pixels), there) if pixels is not None else ""
             notes += [told] if told else []
             return item
-    names = ", ".join([*(item.name for item in there), LANCZOS])
+    names = ", ".join([*(item.name for item in there if not item.problem), LANCZOS])
     notes.append(f"there is no upscaler {wanted!r} here, so {LANCZOS} was used; upscalers here: {names}")
     return None
 

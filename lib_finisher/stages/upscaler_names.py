@@ -32,7 +32,10 @@ _LOOKS = {ANIME: "a drawing", PHOTOGRAPH: "a photograph"}
 
 
 def scale_told(name: str) -> int | None:
-    """The scale that a model's name tells by custom ("4x-UltraSharp", "RealESRGAN_x2plus"), or None."""
+    """The scale that a model's name tells by custom ("4x-UltraSharp", "RealESRGAN_x2plus"), or None.
+
+    A guess, for models whose file cannot be asked.
+    """
     found = _SCALE.search(name)
     if found:
         return int(next(group for group in found.groups() if group))
@@ -52,7 +55,7 @@ def best_for(content: Content, there: Sequence[UpscalerFacts]) -> UpscalerFacts 
     """The enlarging model that suits the picture best, the first of several; None where there is none."""
     order = _NEXT_BEST[content.kind]
     return min(
-        (item for item in there if item.scale > 1), key=lambda item: order.index(made_for(item.name)), default=None
+        (item for item in there if item.scale > 1 and not item.problem), key=lambda item: order.index(made_for(item.name)), default=None
     )
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lib_finisher.hosts import upscaler_file
 from lib_finisher.hosts.embedded.upscaler_tiles import Share, TiledModel
 from lib_finisher.hosts.embedded.upscalers import UpscalerFolder, _loaded
 from lib_finisher.hosts.port import HostError, Interrupted, OutOfMemory
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.imaging.resize import resize
+from lib_finisher.stages.upscale_model import choose_upscaler
 from tests.conftest import Onward, weights
 
 MODEL = "RealESR_Gx4.pth"
@@ -191,3 +193,101 @@ def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
     torch.jit.script(torch.nn.Conv2d(3, 3, 1)).save(str(tmp_path / "4x-program.pt"))
     with pytest.raises(HostError, match="4x-program"):
         UpscalerFolder(tmp_path).upscale("4x-program", np.zeros((8, 8, 3), np.float32), Onward())
+
+
+def _network(**arguments: object) -> object:
+    pytest.importorskip("torch", reason="upscaler models need torch, installed for the newest Python only")
+    import torch
+    from spandrel.architectures.ESRGAN import ESRGAN
+
+    torch.manual_seed(3)
+    network = ESRGAN(num_filters=16, num_blocks=1, **arguments).eval()
+    weight, bias = list(network.parameters())[-2:]
+    with torch.inference_mode():
+        made = network(torch.rand(1, arguments.get("in_nc", 3) if "shuffle_factor" not in arguments else 3, 32, 32))
+    # So that what an untrained one makes lies between black and white.
+    weight.data *= 0.1 / made.std()
+    bias.data.fill_(0.5)
+    return network
+
+
+def _saved(folder: Path, name: str, network: object) -> None:
+    import torch
+
+    torch.save(network.state_dict(), folder / f"{name}.pth")  # type: ignore[attr-defined]
+
+
+def test_scale_and_channels_come_from_the_file_and_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    # The names tell 4, 1 (a hash) and nothing.
+    for name, scale in (("4x-liar", 2), ("clean_1x9f3b", 4), ("plain", 1)):
+        apart = {1: {"in_nc": 48, "scale": 4, "shuffle_factor": 4}}.get(scale, {"scale": scale})
+        _saved(models, name, _network(**apart))
+    (models / "2x-broken.pth").write_bytes(b"no model")
+    facts = {item.name: item for item in UpscalerFolder(models, tmp_path / "known.json").facts()}
+    assert {name: item.scale for name, item in facts.items() if not item.problem} == {
+        "4x-liar": 2, "clean_1x9f3b": 4, "plain": 1,
+    }  # fmt: skip
+    assert "2x-broken.pth is not an upscaler" in facts["2x-broken"].problem
+    # Another run knows it all without loading one, until a file changes.
+    monkeypatch.setattr(upscaler_file, "_descriptor", None)
+    again = {item.name: item for item in UpscalerFolder(models, tmp_path / "known.json").facts()}
+    assert again == facts
+    monkeypatch.undo()
+    _saved(models, "4x-liar", _network(scale=4))
+    assert {item.name: item.scale for item in UpscalerFolder(models, tmp_path / "known.json").facts()}["4x-liar"] == 4
+
+
+def test_auto_passes_over_what_is_no_upscaler(tmp_path: Path) -> None:
+    pytest.importorskip("spandrel", reason="upscaler models need torch, installed for the newest Python only")
+    (tmp_path / "1x-first.pth").write_bytes(b"no model")
+    (tmp_path / "4x-broken.pth").write_bytes(b"no model")
+    _saved(tmp_path, "good", _network(scale=2))
+    notes: list[str] = []
+    chosen = choose_upscaler("auto", UpscalerFolder(tmp_path).facts(), notes)
+    assert chosen is not None
+    assert (chosen.name, notes) == ("good", [])
+
+
+def test_a_grey_model_works_on_the_lightness_and_colours_stay(tmp_path: Path, portrait: np.ndarray) -> None:
+    network = _network(in_nc=1, out_nc=1, scale=2)
+    import torch
+
+    _saved(tmp_path, "2x_grey", network)
+    folder = UpscalerFolder(tmp_path)
+    colour = np.ascontiguousarray(portrait[60:108, 200:240])
+    grey = np.repeat(colour[..., 1:2], 3, axis=-1)
+    made = folder.upscale("2x_grey", grey, Onward())
+    with torch.inference_mode():
+        plane = network(torch.from_numpy(grey[..., 0].copy())[None, None])[0, 0].numpy()  # type: ignore[operator]
+    assert float(np.abs(made - np.clip(plane, 0, 1)[..., None]).max()) < 1e-4
+    assert np.array_equal(made[..., 0], made[..., 2])
+    # What a grey model makes of a colour picture has the colours of the plain enlargement, and its own lightness.
+    made, plain = folder.upscale("2x_grey", colour, Onward()), resize(colour, Size(80, 96))
+    inside = ((made > 0.02) & (made < 0.98)).all(axis=-1)
+    assert inside.mean() > 0.2
+    for one, other in ((0, 1), (2, 1)):
+        difference = (made[..., one] - made[..., other]) - (plain[..., one] - plain[..., other])
+        assert float(np.abs(difference[inside]).max()) < 2 / 255
+
+
+def test_a_model_with_alpha_is_told_that_all_is_opaque(tmp_path: Path, portrait: np.ndarray) -> None:
+    network = _network(in_nc=4, out_nc=4, scale=2)
+    import torch
+
+    _saved(tmp_path, "2x_sprites", network)
+    crop = np.ascontiguousarray(portrait[60:93, 200:235])
+    made = UpscalerFolder(tmp_path).upscale("2x_sprites", crop, Onward())
+    with_alpha = np.concatenate([crop, np.ones((*crop.shape[:2], 1), np.float32)], axis=-1).transpose(2, 0, 1)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(with_alpha.copy())[None])[0, :3].numpy()  # type: ignore[operator]
+    assert float(np.abs(made - np.clip(expected.transpose(1, 2, 0), 0, 1)).max()) < 1e-4
+
+
+def test_a_model_of_another_kind_says_what_it_is(tmp_path: Path) -> None:
+    _saved(tmp_path, "2x_two", _network(in_nc=2, out_nc=2, scale=2))
+    (facts,) = UpscalerFolder(tmp_path).facts()
+    assert "it makes 2 channels of 2" in facts.problem
+    with pytest.raises(HostError, match="2 channels of 2"):
+        UpscalerFolder(tmp_path).upscale("2x_two", np.zeros((8, 8, 3), np.float32), Onward())

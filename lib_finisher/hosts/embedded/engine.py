@@ -39,11 +39,12 @@ CAPABILITIES = Capabilities(
 
 
 class EmbeddedHost:
-    """Diffusion with the denoiser that comes with Finisher, on the CPU. `models` is a folder of upscaler files."""
+    """Diffusion with the denoiser that comes with Finisher, on the CPU. `models` is a folder of upscaler files; `known`
+    is where what they say about themselves is kept, None for nowhere."""
 
-    def __init__(self, models: Path | None = None) -> None:
+    def __init__(self, models: Path | None = None, known: Path | None = None) -> None:
         self._denoiser = Denoiser()
-        self._upscalers = UpscalerFolder(models)
+        self._upscalers = UpscalerFolder(models, known)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lib_finisher.hosts.port import Array, HostError, OutOfMemory, Watch
+from lib_finisher.imaging.colour import luminance
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.imaging.masks import smoothstep
+from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.layout import Axis, Grid, Tent, split_axis
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class TiledModel:
 
     def __init__(self, name: str, descriptor: Any, share: Share | None = None) -> None:
         self.scale = int(descriptor.scale)
+        self._channels = int(descriptor.input_channels)
         self._name = name
         self._descriptor = descriptor
         self._share = share or (CPU_SHARE if descriptor.device.type == "cpu" else GPU_SHARE)
@@ -55,9 +58,29 @@ class TiledModel:
     def __call__(self, pixels: Array, watch: Watch) -> Array:
         """`pixels` (height, width, 3) enlarged by the model's scale, 0..1.
 
+        A model of one channel works on the lightness, and colours are interpolated: through it a colour picture keeps
+        its colours, and a grey one stays grey. A model of four is told that nothing is transparent.
         Raises OutOfMemory, HostError where the model gives what is no number, and what `watch` raises.
         What was too much for the device is not tried again: the next picture begins with what worked.
         """
+        if self._channels == 1:
+            return self._on_lightness(pixels, watch)
+        if self._channels > 3:
+            opaque = np.ones((*pixels.shape[:2], self._channels - 3), dtype=np.float32)
+            pixels = np.concatenate([pixels, opaque], axis=-1)
+        return self._with_what_fits(pixels, watch)
+
+    def _on_lightness(self, pixels: Array, watch: Watch) -> Array:
+        light = luminance(pixels)[..., None]
+        if (pixels == pixels[..., :1]).all():
+            return np.repeat(self._with_what_fits(pixels[..., :1], watch), 3, axis=-1)
+        colours = pixels - light
+        made = self._with_what_fits(light, watch)
+        colours = resize(colours, size_of(made))
+        colours += made
+        return np.clip(colours, 0.0, 1.0, out=colours)
+
+    def _with_what_fits(self, pixels: Array, watch: Watch) -> Array:
         while True:
             try:
                 return self._run(pixels, watch)
@@ -81,13 +104,14 @@ class TiledModel:
             for across in _fading(grid.columns, self.scale)
         ]
         boxes = [box for box, _ in grid.tiles()]
-        result = np.zeros((size.height * self.scale, size.width * self.scale, 3), dtype=np.float32)
+        channels = 1 if self._channels == 1 else 3
+        result = np.zeros((size.height * self.scale, size.width * self.scale, channels), dtype=np.float32)
         for begin in range(0, len(boxes), self._share.together):
             batch = boxes[begin : begin + self._share.together]
             crops = [pixels[box.top : box.bottom, box.left : box.right] for box in batch]
             for box, weight, made in zip(batch, weights[begin:], self._model(np.stack(crops))):
                 place = box.scaled(self.scale)
-                result[place.top : place.bottom, place.left : place.right] += made * weight()[..., None]
+                result[place.top : place.bottom, place.left : place.right] += made[..., :channels] * weight()[..., None]
             watch.step(begin + len(batch), len(boxes))
         return np.clip(result, 0.0, 1.0, out=result)
 

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from lib_finisher.hosts.embedded.upscaler_tiles import TiledModel
 from lib_finisher.hosts.port import Array, HostError, UpscalerFacts, Watch
-from lib_finisher.stages.upscaler_names import scale_told
+from lib_finisher.hosts.upscaler_file import KnownModels, loaded, missing_packages
 
 _EXTENSIONS = frozenset({".pth", ".pt", ".ckpt", ".safetensors"})
-_NEEDED = ("torch", "torchvision", "spandrel")
-# A name that tells no scale is nearly always that of a 4x model.
-_USUAL_SCALE = 4
 _MOST_LOADED = 2
 
 
 class UpscalerFolder:
-    """The spandrel-supported models of a folder."""
+    """The spandrel-supported models of a folder; `known` is a file that keeps what theirs say about themselves."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, known: Path | None = None) -> None:
         self._folder = folder
+        self._known = KnownModels(known)
         self._loaded: dict[str, TiledModel] = {}
         self._hashes: dict[tuple[str, int, int], str] = {}
 
     def missing_packages(self) -> tuple[str, ...]:
         """Packages that are needed to run a model and are not installed."""
-        return tuple(name for name in _NEEDED if not _installed(name))
+        return missing_packages()
 
     def files(self) -> dict[str, Path]:
         """Model files by name, in alphabetical order."""
@@ -40,13 +37,14 @@ class UpscalerFolder:
         return {file.stem: file for file in found}
 
     def facts(self) -> tuple[UpscalerFacts, ...]:
-        """What can be run here, without loading any."""
+        """What is here, as the files themselves say; each is loaded once to ask it."""
         if self.missing_packages():
             return ()
-        return tuple(
-            UpscalerFacts(name, scale_told(name) or _USUAL_SCALE, self._identity(file))
-            for name, file in self.files().items()
-        )
+        return tuple(self._facts(name, file) for name, file in self.files().items())
+
+    def _facts(self, name: str, file: Path) -> UpscalerFacts:
+        facts = self._known.of(file)
+        return UpscalerFacts(name, facts.scale, self._identity(file), facts.problem)
 
     def _identity(self, file: Path) -> str:
         """The hash of a file's contents, worked out again only when the file has changed."""
@@ -79,25 +77,9 @@ class UpscalerFolder:
 
 def _loaded(file: Path) -> Any:
     """The model of a file on the device that it will run on. Raises HostError."""
-    try:
-        import spandrel
-        import torch
-    # A torch and a torchvision that do not fit each other fail in many ways.
-    except Exception as error:
-        raise HostError(f"Upscaler models cannot be run here: spandrel does not import ({error}).") from error
-    try:
-        if file.suffix.lower() == ".pt":
-            # Spandrel would take such a file for a TorchScript program first, and run it.
-            state = spandrel.canonicalize_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-            descriptor = spandrel.ModelLoader(device="cpu").load_from_state_dict(state)
-        else:
-            descriptor = spandrel.ModelLoader(device="cpu").load_from_file(file)
-    # spandrel and torch raise many kinds for a file that is no model; all mean the same to the user.
-    except Exception as error:
-        raise HostError(f"{file.name} is not an upscaler that spandrel can load ({error}).") from error
-    if not isinstance(descriptor, spandrel.ImageModelDescriptor) or descriptor.input_channels != 3:
-        raise HostError(f"{file.name} is no upscaler of colour pictures.")
-    descriptor.eval()
+    descriptor = loaded(file)
+    import torch
+
     if torch.cuda.is_available():
         descriptor.to("cuda")
         # Half precision is slower on a CPU, or not there at all.
@@ -107,11 +89,3 @@ def _loaded(file: Path) -> Any:
         # A third faster for convolutions on a CPU; transformers take their tensors apart in the usual order.
         descriptor.model.to(memory_format=torch.channels_last)
     return descriptor
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True

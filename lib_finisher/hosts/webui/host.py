@@ -134,7 +134,7 @@ class WebuiHost:
     def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
         """See `Host.upscale`."""
         watch.step(1, 1)
-        return models.upscale(name, pixels)
+        return models.upscale(name, pixels, watch)
 
     def face_restorers(self) -> tuple[str, ...]:
         """See `Host.face_restorers`."""

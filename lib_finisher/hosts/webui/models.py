@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from modules import sd_models, shared
+import torch
+from modules import devices, paths_internal, sd_models, shared
 from PIL import Image
 
 from lib_finisher.family import Family, detect
-from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, OutOfMemory, UpscalerFacts
+from lib_finisher.hosts import upscaler_file
+from lib_finisher.hosts.embedded.upscaler_tiles import TiledModel
+from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, OutOfMemory, UpscalerFacts, Watch
 from lib_finisher.hosts.webui import probe, restoration
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.imaging.geometry import MOST_SIDE
@@ -27,6 +30,8 @@ logger = logging.getLogger(__name__)
 _FLAGS = (("is_sd3", Family.SD3), ("is_sdxl", Family.SDXL), ("is_sd2", Family.SD2), ("is_sd1", Family.SD1))
 # A pickled file that is not loaded: nearly all of them are SD 1.
 _PICKLED_SIDE = Family.SD1.native_side
+# What the web UIs give every upscaler; and larger files are no upscalers that spandrel reads (LDSR has 2 GB).
+_CHANNELS, _LARGEST = 3, 1 << 30
 
 
 def facts(name: str = "") -> ModelFacts:
@@ -43,7 +48,7 @@ def checkpoint_names() -> list[str]:
 
 def choices(detectors: Sequence[str]) -> dict[str, list[str]]:
     """What this host offers for the controls that name something of it."""
-    names, checkpoints = [item.name for item in upscalers()], checkpoint_names()
+    names, checkpoints = [item.name for item, _ in _upscalers_here()], checkpoint_names()
     return {
         "sampler": list(probe.samplers()),
         "scheduler": list(probe.schedulers()),
@@ -66,26 +71,30 @@ def identity(name: str = "") -> str:
 def upscalers() -> tuple[UpscalerFacts, ...]:
     """The upscaler models whose files are here; those that the host would have to download first are left out."""
     found = []
-    for item in shared.sd_upscalers:
-        file = _local_file(item)
-        if file:
-            # The web UIs call every file in their ESRGAN folder a 4x model; the name knows better.
-            scale = scale_told(item.name) or int(item.scale)
-            found.append(UpscalerFacts(item.name, scale, f"{item.name}:{file}:{_stamp(file)}"))
+    for item, file in _upscalers_here():
+        facts = _file_facts(file)
+        scale, problem = (_scale(item), "") if facts is None else (facts.scale, facts.problem)
+        found.append(UpscalerFacts(item.name, scale, f"{item.name}:{file}:{_stamp(file)}", problem))
     return tuple(found)
 
 
-def upscale(name: str, pixels: Array) -> Array:
+def upscale(name: str, pixels: Array, watch: Watch) -> Array:
     """Through a model once, in tiles and in the precision that the web UI is set to. Raises HostError and Interrupted.
 
-    Called directly: the web UI's own way to a size runs no 1x model and rounds to multiples of 8.
+    Called directly: the web UI's own way to a size runs no 1x model and rounds to multiples of 8. A model of one or
+    four channels, which the web UI gives three, runs in Finisher's own tiles.
     """
-    item = next((item for item in shared.sd_upscalers if item.name == name and _local_file(item)), None)
+    item, file = next((found for found in _upscalers_here() if found[0].name == name), (None, ""))
     if item is None:
         raise HostError(f"There is no upscaler {name!r} here.")
-    scale = scale_told(name) or int(item.scale)
+    facts = _file_facts(file)
+    if facts is not None and facts.problem:
+        raise HostError(f"{facts.problem}.")
+    scale = _scale(item) if facts is None else facts.scale
     if pixels.shape[0] * pixels.shape[1] * scale**2 > MOST_SIDE**2:
         raise HostError(f"The upscaler {name} would make more than {MOST_SIDE} × {MOST_SIDE} pixels.")
+    if facts is not None and facts.channels != _CHANNELS:
+        return _other_channels(name, file, pixels, watch)
     given = Image.fromarray(to_uint8(pixels))
     invalid: list[str] = []
     try:
@@ -107,6 +116,46 @@ def upscale(name: str, pixels: Array) -> Array:
     if result is given or (result.size == given.size and scale > 1 and result.tobytes() == given.tobytes()):
         raise HostError(f"The upscaler {name} gave the picture back unchanged; the host's log says why.")
     return np.asarray(result.convert("RGB"), dtype=np.float32) / np.float32(255)
+
+
+def _other_channels(name: str, file: str, pixels: Array, watch: Watch) -> Array:
+    descriptor = upscaler_file.loaded(Path(file))
+    device = torch.device(devices.device)
+    descriptor.to(device)
+    if device.type == "cuda" and descriptor.supports_half:
+        descriptor.half()
+    try:
+        return TiledModel(name, descriptor)(pixels, watch)
+    finally:
+        # As the host does with its own: an upscaler is loaded for one picture.
+        del descriptor
+        devices.torch_gc()
+
+
+def _upscalers_here() -> list[tuple[Any, str]]:
+    """The host's records of upscalers and their files."""
+    return [(item, file) for item in shared.sd_upscalers if (file := _local_file(item))]
+
+
+@functools.cache
+def _known_models() -> upscaler_file.KnownModels:
+    return upscaler_file.KnownModels(Path(paths_internal.data_path) / "finisher" / "upscalers.json")
+
+
+def _file_facts(file: str) -> upscaler_file.ModelFacts | None:
+    """What spandrel reads in a model's file; None where it cannot, for the host may know other kinds of file."""
+    try:
+        if upscaler_file.missing_packages() or Path(file).stat().st_size > _LARGEST:
+            return None
+        facts = _known_models().of(Path(file))
+    except OSError:
+        return None
+    return None if facts.unreadable else facts
+
+
+def _scale(item: Any) -> int:
+    """The web UIs call every file in their ESRGAN folder a 4x model; the name knows better."""
+    return scale_told(item.name) or int(item.scale)
 
 
 def _local_file(item: Any) -> str:
