@@ -55,7 +55,9 @@ def best_for(content: Content, there: Sequence[UpscalerFacts]) -> UpscalerFacts 
     """The enlarging model that suits the picture best, the first of several; None where there is none."""
     order = _NEXT_BEST[content.kind]
     return min(
-        (item for item in there if item.scale > 1 and not item.problem), key=lambda item: order.index(made_for(item.name)), default=None
+        (item for item in there if item.scale > 1 and not item.problem),
+        key=lambda item: order.index(made_for(item.name)),
+        default=None,
     )
 
 

@@ -95,7 +95,7 @@ for name in ("4x-grey", "1x-alpha"):
 
 def test_scale_and_channels_come_from_the_file(tmp_path: Path) -> None:
     pytest.importorskip("spandrel", reason="upscaler models need torch, installed for the newest Python only")
-    # The host's environment here has no spandrel, as all real ones have: so the host's modules run in that of the tests.
+    # The stand-in's environment has no spandrel, as real hosts have: its modules run in the environment of the tests.
     gradio = next(ROOT.glob(f".venv-{GRADIOS[0]}/lib/python*/site-packages"), None)
     if gradio is None:
         pytest.skip(f".venv-{GRADIOS[0]} is not set up; `make setup` makes it")

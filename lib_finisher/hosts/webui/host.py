@@ -44,7 +44,7 @@ _QUIET = {"multiple_tqdm": False, "save_init_img": False}
 
 
 class WebuiHost:
-    """The host for one run of one processing object, whose sampler, CFG and tiling are the defaults."""
+    """The host for one run of one processing object, whose sampler and CFG are the defaults."""
 
     def __init__(self, outer: Any, kept_scripts: Sequence[str] = ()) -> None:
         self._outer = outer
@@ -152,6 +152,7 @@ class WebuiHost:
     def settle(self) -> None:
         """After a picture: what the host itself does not put back between the pictures of a run."""
         probe.restore_token_merging(self._outer)
+        probe.restore_tiling(self._outer)
 
     def close(self) -> None:
         """After the run: the user's checkpoint is loaded again."""

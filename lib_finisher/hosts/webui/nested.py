@@ -194,6 +194,8 @@ def _processing(order: Order) -> NestedImg2Img:
         "init_images": [Image.fromarray(to_uint8(item.pixels)) for item in elements],
         **_texts_and_seeds(order),
         "subseed_strength": 0,
+        # A crop's own edges do not meet; over those of the picture the act itself goes on, where the picture wraps.
+        "tiling": False,
         "styles": [],
         "sampler_name": sampling.sampler or order.outer.sampler_name,
         "scheduler": sampling.scheduler or getattr(order.outer, "scheduler", None),

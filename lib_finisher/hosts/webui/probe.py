@@ -44,7 +44,7 @@ def accepted(cls: type, wanted: Mapping[str, Any]) -> dict[str, Any]:
 def outer_fields(outer: Any) -> dict[str, Any]:
     """What a nested call must have in common with the picture's own processing object."""
     names = (
-        "tiling", "distilled_cfg_scale", "disable_extra_networks", "outpath_samples", "outpath_grids", "eta", "s_churn",
+        "distilled_cfg_scale", "disable_extra_networks", "outpath_samples", "outpath_grids", "eta", "s_churn",
         "s_tmin", "s_tmax", "s_noise", "s_min_uncond",
     )  # fmt: skip
     return {name: getattr(outer, name) for name in names if hasattr(outer, name)}
@@ -183,6 +183,27 @@ def restore_token_merging(outer: Any) -> None:
     if ratio and not is_forge_family():
         restore_model()
         sd_models.apply_token_merging(shared.sd_model, ratio)
+
+
+def restore_tiling(outer: Any) -> None:
+    """Put back the switch for circular padding, which a nested call sets for the whole model and the outer run's
+    further pictures need as it was."""
+    if not getattr(outer, "tiling", False):
+        return
+    restore_model()
+    if importlib.util.find_spec("modules_forge") is not None:
+        from modules_forge import utils
+
+        apply_to_model = getattr(utils, "apply_circular_forge", None)
+        if apply_to_model is not None:
+            apply_to_model(shared.sd_model, True)
+            return
+    if importlib.util.find_spec("modules.sd_hijack") is not None:
+        from modules import sd_hijack
+
+        apply = getattr(getattr(sd_hijack, "model_hijack", None), "apply_circular", None)
+        if apply is not None:
+            apply(True)
 
 
 def overrides(script: Any, plain: type, hook: str) -> bool:
