@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 from lib_finisher.imaging.balance import GREY_PIXELS, METHODS, adaptation, light_for, white_of
 from lib_finisher.imaging.colour import mixed, to_lab
-from lib_finisher.imaging.cube import Cube
+from lib_finisher.imaging.cube import Cube, LutFile
 from lib_finisher.imaging.curves import read_curves
 from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.files import load_picture
 from lib_finisher.imaging.linear import from_linear, to_linear
-from lib_finisher.imaging.lut import Lut
+from lib_finisher.imaging.lut import LutChain
 from lib_finisher.stages.grade_settings import GradeSettings
 from lib_finisher.stages.grade_strips import Extras, Grading
 
@@ -83,12 +83,12 @@ def speed(side: int = SIDE) -> dict[str, float]:
     return {name: round(value, 1) for name, value in result.items()}
 
 
-def film_like(side: int) -> Lut:
+def film_like(side: int) -> LutChain:
     """A smooth table that moves every colour a little."""
     axis = np.linspace(0.0, 1.0, side)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     table = np.stack([red**1.1, green * 0.95 + 0.05 * red, 0.03 + 0.94 * blue], axis=-1).reshape(-1, 3)
-    return Lut.of(Cube(table.astype(np.float32), side, True))
+    return LutChain.of(LutFile((Cube(table.astype(np.float32), side, True),)))
 
 
 def photographs() -> dict[str, Path]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib_finisher.imaging.files import EXTENSIONS
+from lib_finisher.imaging.hald import SUFFIXES as HALD_SUFFIXES
 from lib_finisher.named_files import named_files
 
 LUT, REFERENCE = "LUT", "reference picture"
-_SUFFIXES = {LUT: frozenset({".cube"}), REFERENCE: EXTENSIONS}
+_SUFFIXES = {LUT: frozenset({".cube"}) | HALD_SUFFIXES, REFERENCE: EXTENSIONS}
 
 
 class AssetError(ValueError):
@@ -19,7 +20,7 @@ class AssetError(ValueError):
 
 @dataclass(frozen=True)
 class Assets:
-    """Folders of .cube files and of reference pictures; without any, nothing is found."""
+    """Folders of lookup tables and of reference pictures; without any, nothing is found."""
 
     luts: tuple[Path, ...] = ()
     references: tuple[Path, ...] = ()

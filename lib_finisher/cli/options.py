@@ -26,7 +26,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise and grain (default 0)")
     parser.add_argument("--models", type=Path, default=None, metavar="DIR", help="folder of upscaler model files")
-    parser.add_argument("--luts", type=Path, default=None, metavar="DIR", help="folder of .cube files for grade.lut")
+    parser.add_argument(
+        "--luts", type=Path, default=None, metavar="DIR", help="folder of .cube files and HaldCLUTs for grade.lut"
+    )
     parser.add_argument(
         "--references", type=Path, default=None, metavar="DIR", help="folder of pictures for grade.match_reference"
     )

@@ -8,10 +8,38 @@ import numpy as np
 import numpy.typing as npt
 
 from lib_finisher.imaging.arrays import Mask, Pixels
-from lib_finisher.imaging.cube import Cube
+from lib_finisher.imaging.cube import Cube, LutFile
 
+# Video range in 10 bits: black is 64, white 940.
+_VIDEO_BLACK, _VIDEO_WHITE = 64 / 1023, 940 / 1023
 # As many pixels at once as stay in a processor's cache.
 _PIXELS = 1 << 15
+
+
+@dataclass(frozen=True, eq=False)
+class LutChain:
+    """All tables of a file, made ready for pictures."""
+
+    luts: tuple[Lut, ...]
+    video_in: bool = False
+    video_out: bool = False
+
+    @staticmethod
+    def of(file: LutFile) -> LutChain:
+        """As the file has them."""
+        return LutChain(tuple(Lut.of(cube) for cube in file.tables), file.video_in, file.video_out)
+
+    def apply(self, pixels: Pixels, strength: float) -> Pixels:
+        """A picture (height, width, 3) of full range through all tables, mixed in by `strength` 0..1."""
+        span = _VIDEO_WHITE - _VIDEO_BLACK
+        result = pixels * np.float32(span) + np.float32(_VIDEO_BLACK) if self.video_in else pixels
+        # Only where nothing comes before or after can the mixing be left to the table, which is faster.
+        alone = len(self.luts) == 1 and not self.video_in and not self.video_out
+        for lut in self.luts:
+            result = lut.apply(result, strength if alone else 1.0)
+        if self.video_out:
+            result = (result - np.float32(_VIDEO_BLACK)) / np.float32(span)
+        return result if alone or strength >= 1 else pixels + np.float32(strength) * (result - pixels)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,12 @@ from typing import Any
 
 from lib_finisher.assets import LUT, REFERENCE, AssetError
 from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.imaging.cube import CubeError, read_cube
+from lib_finisher.imaging.cube import LutError
 from lib_finisher.imaging.curves import CurveError, Curves, read_curves
 from lib_finisher.imaging.files import PictureError, load_picture
 from lib_finisher.imaging.geometry import Size
-from lib_finisher.imaging.lut import Lut
+from lib_finisher.imaging.hald import read_lut
+from lib_finisher.imaging.lut import LutChain
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import Patch, Request
 from lib_finisher.stages.cover import covering, mend, told_of
@@ -110,14 +111,16 @@ def _extras(work: Work, settings: GradeSettings, output: StageOutput, tools: Too
     return Extras(curves, _lut(settings, output, tools), _wanted(work, settings, output, tools))
 
 
-def _lut(settings: GradeSettings, output: StageOutput, tools: Tools) -> Lut | None:
+def _lut(settings: GradeSettings, output: StageOutput, tools: Tools) -> LutChain | None:
     if not settings.lut.strip() or settings.lut_strength <= 0:
         return None
     try:
-        return Lut.of(read_cube(tools.assets.find(LUT, settings.lut)))
-    except (AssetError, CubeError) as error:
+        file = read_lut(tools.assets.find(LUT, settings.lut))
+    except (AssetError, LutError) as error:
         _left_out(output, str(error), "the LUT was left out")
         return None
+    output.notes += file.notes
+    return LutChain.of(file)
 
 
 def _wanted(work: Work, settings: GradeSettings, output: StageOutput, tools: Tools) -> Pixels | None:

@@ -84,7 +84,7 @@ class GradeSettings:
         label="Colours of",
         help="A reference picture's file name; empty: the base picture.",
     )
-    lut: str = control("", empty="none", group=_COLOUR, label="LUT", help="The name of a .cube file; empty uses none.")
+    lut: str = control("", empty="none", group=_COLOUR, label="LUT", help="A .cube file or HaldCLUT; empty uses none.")
     lut_strength: float = control(
         1.0, group=_COLOUR, label="LUT strength", help="How much of the LUT is mixed in.",
         minimum=0.0, maximum=1.0, step=0.05,

@@ -21,7 +21,7 @@ from lib_finisher.imaging.curves import Curves, through
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.grain import Grain, scaled_size
 from lib_finisher.imaging.linear import from_linear, to_linear
-from lib_finisher.imaging.lut import Lut
+from lib_finisher.imaging.lut import LutChain
 from lib_finisher.imaging.sharpen import Sharpening
 from lib_finisher.imaging.strips import in_strips
 from lib_finisher.imaging.tones import LocalBase, between_points, contrasted, exposed, local_contrast, opened
@@ -39,7 +39,7 @@ class Extras:
     """What settings name: read curves, a LUT, and the picture whose colours are wanted."""
 
     curves: Curves
-    lut: Lut | None = None
+    lut: LutChain | None = None
     wanted: Pixels | None = None
 
 

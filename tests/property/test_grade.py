@@ -14,10 +14,10 @@ from hypothesis.extra import numpy as arrays
 
 from lib_finisher.assets import LUT, AssetError, Assets
 from lib_finisher.imaging.colour import from_lab, to_lab
-from lib_finisher.imaging.cube import CubeError, parse_cube
+from lib_finisher.imaging.cube import LutError, parse_cube
 from lib_finisher.imaging.curves import CurveError, read_curves, through
 from lib_finisher.imaging.dither import dithered
-from lib_finisher.imaging.lut import Lut
+from lib_finisher.imaging.lut import LutChain
 from lib_finisher.imaging.tones import between_points, contrasted, exposed, opened
 
 LIGHT = np.linspace(0, 100, 513, dtype=np.float32)[None]
@@ -71,7 +71,8 @@ def test_any_text_is_curves_or_told(text: str) -> None:
 LINES = st.one_of(
     st.sampled_from(
         ["LUT_3D_SIZE 2", "LUT_1D_SIZE 3", "TITLE x", "# a", "", "DOMAIN_MIN 0 0 0", "DOMAIN_MAX 2 2 2", "0 0 0",
-         "1 1 1", "0.5 .5 5e-1", "nan 0 0", "1 2", "LUT_3D_INPUT_RANGE 0 1", "-1 0 1e30", "LUT_3D_SIZE x", "1_0 0 0"]
+         "1 1 1", "0.5 .5 5e-1", "nan 0 0", "1 2", "LUT_3D_INPUT_RANGE 0 1", "-1 0 1e30", "LUT_3D_SIZE x", "1_0 0 0",
+         "0,5 1 1", "LUT_IN_VIDEO_RANGE", "LUT_OUT_VIDEO_RANGE"]
     ),
     st.text(max_size=12),
 )  # fmt: skip
@@ -81,19 +82,19 @@ LINES = st.one_of(
 @given(st.lists(LINES, max_size=14), st.sampled_from(["\n", "\r\n"]))
 def test_any_file_is_a_table_or_told_by_name(lines: list[str], end: str) -> None:
     try:
-        cube = parse_cube(end.join(lines).encode("utf-8", "replace"), "x.cube")
-    except CubeError as error:
+        file = parse_cube(end.join(lines).encode("utf-8", "replace"), "x.cube")
+    except LutError as error:
         assert str(error).startswith("x.cube")
         return
-    assert len(cube.table) == (cube.size**3 if cube.solid else cube.size)
+    assert all(len(cube.table) == (cube.size**3 if cube.solid else cube.size) for cube in file.tables)
     picture = np.random.default_rng(0).random((3, 3, 3), dtype=np.float32)
-    assert np.isfinite(Lut.of(cube).apply(picture, 0.7)).all()
+    assert np.isfinite(LutChain.of(file).apply(picture, 0.7)).all()
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_table_or_told(data: bytes) -> None:
-    with contextlib.suppress(CubeError):
+    with contextlib.suppress(LutError):
         parse_cube(data, "x.cube")
 
 
