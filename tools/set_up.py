@@ -69,6 +69,8 @@ def _steps(purpose: str) -> list[tuple[str, list[str]]]:
         steps.append(("lint packages", ["-r", str(REQUIREMENTS / "lint.txt")]))
         steps.append(("browser driver", ["-r", str(REQUIREMENTS / "browser.txt")]))
         steps.append(("ONNX writer", ["-r", str(REQUIREMENTS / "onnx.txt")]))
+    # The command `finisher`; what it needs is installed above and is not moved.
+    steps.append(("finisher", ["--no-deps", "--editable", str(HERE)]))
     if purpose != "core":
         steps.append(("torch", ["-r", str(REQUIREMENTS / "torch.txt")]))
         steps.append(("spandrel and ultralytics", ["--no-deps", "-r", str(REQUIREMENTS / "torch-no-deps.txt")]))

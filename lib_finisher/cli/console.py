@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from lib_finisher.events import Event, Progress, StageFinished, StageStarted
@@ -118,6 +121,17 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
+
+
+def program() -> str:
+    """How the user calls this program, for examples that can be typed as they stand."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py" and called.parent.name == "lib_finisher":
+        return "python -m lib_finisher"
+    if called.stem != "finisher":
+        return "finisher"
+    found = shutil.which("finisher")
+    return "finisher" if found and os.path.realpath(found) == os.path.realpath(called) else str(called)
 
 
 def tell(text: str) -> None:

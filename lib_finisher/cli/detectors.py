@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lib_finisher.cli.console import tell, warn
+from lib_finisher.cli.console import program, tell, warn
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors, Listed, trusted_hashes
 from lib_finisher.detect.fetching import FetchError, fetch
@@ -52,7 +52,8 @@ def detectors_of(options: argparse.Namespace, cache: Path) -> Detectors:
     trusted, wrong = trusted_hashes(" ".join(options.trust_model))
     if wrong:
         raise SettingsError([f"--trust-model: {word!r} is not a sha256: 64 digits from 0 to f." for word in wrong])
-    return Detectors([_folder(options, cache)], trusted=trusted)
+    command = program().replace("{", "{{").replace("}", "}}")
+    return Detectors([_folder(options, cache)], trusted=trusted, fetch_with=command + ' detectors fetch "{name}"')
 
 
 def _list(options: argparse.Namespace, cache: Path) -> int:
@@ -61,7 +62,7 @@ def _list(options: argparse.Namespace, cache: Path) -> int:
         tell(json.dumps({"detectors": [asdict(item) for item in listed]}, indent=2, ensure_ascii=False))
     else:
         where = f"Files are looked for in {_folder(options, cache)}."
-        tell(f'{_table(listed)}\n\n{where}\nTo fetch one: python -m lib_finisher detectors fetch "NAME"')
+        tell(f'{_table(listed)}\n\n{where}\nTo fetch one: {program()} detectors fetch "NAME"')
     return 0
 
 

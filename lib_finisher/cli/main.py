@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lib_finisher import __version__
 from lib_finisher.cli import detectors, presets
-from lib_finisher.cli.console import warn
+from lib_finisher.cli.console import program, warn
 from lib_finisher.cli.finish import finish as finish_pictures
 from lib_finisher.cli.options import add_recipe_options, add_run_options, cache_folder
 from lib_finisher.cli.plan import show_plan
@@ -31,12 +31,12 @@ Stages are switched on and off and set by controls, never reordered."""
 
 _EXAMPLES = """\
 examples:
-  python -m lib_finisher finish portrait.png --out finished
-  python -m lib_finisher finish drafts/ --out finished --upscale-to 3 --set refine.enabled=false
-  python -m lib_finisher finish a.png --out finished --set grade.grain=0 --set detail.1.confidence=0.5
-  python -m lib_finisher plan portrait.png --upscale-to 4
-  python -m lib_finisher detectors               then:  detectors fetch hand_yolov8n
-  python -m lib_finisher recipe > mine.json      then edit it, and:  finish a.png --recipe mine.json --out finished
+  {program} finish portrait.png --out finished
+  {program} finish drafts/ --out finished --upscale-to 3 --set refine.enabled=false
+  {program} finish a.png --out finished --set grade.grain=0 --set detail.1.confidence=0.5
+  {program} plan portrait.png --upscale-to 4
+  {program} detectors               then:  detectors fetch hand_yolov8n
+  {program} recipe > mine.json      then edit it, and:  finish a.png --recipe mine.json --out finished
 
 Results are PNG, named after their source; an existing file is never replaced unless --overwrite is given.
 Stage results are kept in a cache: a second run with only the grade changed redoes only the grade.
@@ -68,9 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m lib_finisher",
+        prog=program(),
         description=_DESCRIPTION,
-        epilog=_EXAMPLES,
+        epilog=_EXAMPLES.replace("{program}", program()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"Finisher {__version__}")
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
     finish = commands.add_parser(
         "finish", help="finish pictures", description="Finish pictures, or all pictures of a folder.",
-        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EXAMPLES.replace("{program}", program()), formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add_run_options(finish)
     finish.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")

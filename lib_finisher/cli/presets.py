@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lib_finisher.cli.console import tell, warn
+from lib_finisher.cli.console import program, tell, warn
 from lib_finisher.cli.preset_text import change, entry_data, plain, print_json, resolved_data, rules, safe, whose
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Listed
@@ -41,21 +41,21 @@ from lib_finisher.recipe import Recipe, recorded
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _EXAMPLES = """\
 examples:
-  python -m lib_finisher presets list
-  python -m lib_finisher presets resolve juggernautXL_v9.safetensors
-  python -m lib_finisher presets save "My portraits" mine.json --about "What I use for portraits"
-  python -m lib_finisher presets save "Like that one" finished.png
-  python -m lib_finisher presets save "For this one" mine.json --for juggernautXL_v9.safetensors --as checkpoint
-  python -m lib_finisher presets export Portrait "My portraits" > two.json
-  python -m lib_finisher presets import two.json --preview"""
+  {program} presets list
+  {program} presets resolve juggernautXL_v9.safetensors
+  {program} presets save "My portraits" mine.json --about "What I use for portraits"
+  {program} presets save "Like that one" finished.png
+  {program} presets save "For this one" mine.json --for juggernautXL_v9.safetensors --as checkpoint
+  {program} presets export Portrait "My portraits" > two.json
+  {program} presets import two.json --preview"""
 
 
 def add_command(commands: Any) -> None:
     """The command "presets" among the others."""
     about = "List, show, resolve, save, import, export and compare presets."
     parser = commands.add_parser(
-        "presets", help=about[0].lower() + about[1:-1], description=about, epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "presets", help=about[0].lower() + about[1:-1], description=about,
+        epilog=_EXAMPLES.replace("{program}", program()), formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     names = "{list,show,resolve,save,rename,duplicate,lock,unlock,import,export,diff,delete,backups,restore}"
     doing = parser.add_subparsers(title="commands", required=True, metavar=names)

@@ -22,7 +22,7 @@ from lib_finisher.named_files import named_files
 Makers = Mapping[str, Callable[[], Detector]]
 
 BUILT_IN: Makers = {YuNet.name: YuNet}
-FETCH_COMMAND = 'python -m lib_finisher detectors fetch "{name}"'
+FETCH_COMMAND = 'finisher detectors fetch "{name}"'
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_NAMED = 12

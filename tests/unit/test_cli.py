@@ -168,7 +168,7 @@ def test_a_run_takes_detectors_from_its_folder(small: Path, tmp_path: Path, capf
             item["reason"] for item in report_of(capfd, *call)["pictures"][0]["stages"] if item["stage"] == "detail"
         )
 
-    assert 'fetch it with: python -m lib_finisher detectors fetch "hand_yolov8n.pt"' in plan()
+    assert 'fetch it with: finisher detectors fetch "hand_yolov8n.pt"' in plan()
     (tmp_path / "hand_yolov8n.pt").write_bytes(b"no model")
     assert "fetch" not in plan("--detectors", str(tmp_path))
     assert main(["plan", str(small), "--trust-model", "f" * 63]) == 2
