@@ -11,6 +11,7 @@ import numpy.typing as npt
 from lib_finisher.imaging.arrays import Pixels, to_uint8
 from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.geometry import Size
+from lib_finisher.notes import LeftOut
 from lib_finisher.redraw.patch import Cost
 
 
@@ -32,6 +33,11 @@ class StageReport:
     refusals: tuple[str, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What was asked for and could not be had."""
+        return tuple(str(note) for note in self.notes if isinstance(note, LeftOut))
+
 
 @dataclass(eq=False)
 class Finished:
@@ -49,6 +55,11 @@ class Finished:
     interrupted_in: str = ""
     compared: str = ""
     without: Finished | None = None
+
+    @property
+    def left_out(self) -> list[str]:
+        """What was asked for and could not be had, stage by stage."""
+        return [f"{item.label.lower()}: {note}" for item in self.reports for note in item.left_out]
 
     @property
     def graded(self) -> bool:

@@ -21,6 +21,7 @@ from lib_finisher.finished import Finished, StageReport
 from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
 from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
 from lib_finisher.imaging.geometry import size_of
+from lib_finisher.notes import LeftOut
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.act import redraw
 from lib_finisher.redraw.ladder import NO_MEMORY, AreaBudget, ran_out
@@ -128,7 +129,8 @@ class Turn:
             return False
         array, note = found
         output = StageOutput(from_uint16(array), "reused", str(note.get("reason", "")))
-        output.notes = [str(text) for text in note.get("notes", ())]
+        lacking = set(map(str, note.get("left_out", ())))
+        output.notes = [LeftOut(text) if text in lacking else text for text in map(str, note.get("notes", ()))]
         output.refusals = [Refusal(**item) for item in note.get("refusals", ())]
         output.prompts = {str(label): str(text) for label, text in note.get("prompts", {}).items()}
         if "regions" in note:
@@ -257,6 +259,7 @@ class Turn:
                 "reason": output.reason,
                 "stage": self.stage.name,
                 "notes": output.notes,
+                "left_out": [text for text in output.notes if isinstance(text, LeftOut)],
                 "prompts": output.prompts,
                 "refusals": refusals,
             }

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
+from lib_finisher import __version__
+from lib_finisher.batch.inputs import Source, content_hash
+from lib_finisher.batch.names import Taken
+from lib_finisher.batch.records import FAILED, FINISHED, Record, Records
 from lib_finisher.batch.report import FileReport
-from lib_finisher.batch.saving import Saving, Taken, noted, save_free, save_stages, texts_of
+from lib_finisher.batch.saving import Result, Saving, Target, noted, save_free, save_stages, target_of
+from lib_finisher.batch.texts import texts_of
 from lib_finisher.batch.transparency import alpha_of
+from lib_finisher.batch.work import Work as WorkDigest
 from lib_finisher.events import Control
 from lib_finisher.finished import Finished
-from lib_finisher.hosts.port import Host
+from lib_finisher.hosts.port import Host, HostError
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.files import LoadedPicture, PictureError, damage, load_mask, load_picture
-from lib_finisher.imaging.geometry import size_of
+from lib_finisher.imaging.files import LoadedPicture, PictureError, damage, load_header, load_mask, load_picture
+from lib_finisher.imaging.formats import too_large
+from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.pipeline import Pipeline
-from lib_finisher.recipe import Recipe
+from lib_finisher.recipe import Recipe, write_recipe
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import RESTRICTS
+from lib_finisher.stages.extend import extended_box
 from lib_finisher.stages.stage import Base, Work
+from lib_finisher.stages.upscale_targets import targets_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,15 +40,32 @@ _CHUNK_PICTURES = 8
 _CHUNK_PIXELS = 8 * 1024 * 1024
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A chunk begins: its files, the number of the first of them (from 1), how many there are in all."""
+
+    files: tuple[Path, ...]
+    first: int
+    total: int
+
+
 @dataclass(eq=False)
 class _Loaded:
     source: Path
     picture: LoadedPicture
     mask: Mask | None
+    base: Base
+    target: Target
+    input_sha256: str
+    work: str
+
+    @property
+    def area(self) -> int:
+        return size_of(self.picture.pixels).area
 
 
 def finish_files(
-    sources: Sequence[Path],
+    sources: Sequence[Path | Source],
     pipeline: Pipeline,
     host: Host,
     recipe: Recipe,
@@ -46,85 +74,181 @@ def finish_files(
     mask: Path | None,
     control: Control,
     used: Sequence[Path] = (),
+    *,
+    records: Records | None = None,
+    again: bool = False,
+    base_for: Callable[[str], Base] | None = None,
+    begin: Callable[[Begun], None] | None = None,
 ) -> Iterator[FileReport]:
     """Finish files in chunks; a report for each, as soon as its chunk is through, in the order of `sources`.
 
     No result takes the place of a source, of the mask, of another result of this run, or of the files in `used`, which
-    are those that the recipe names. After an interruption no further chunk is begun.
+    are those that the recipe names. After an interruption no further chunk is begun. With `records` what is finished
+    already is skipped, unless it is to be done `again`, and what becomes finished is recorded. `base_for` makes of a
+    picture's infotext what its base was made with; without it that is `base` for all.
     """
-    taken = Taken([*sources, *used, *([] if mask is None else [mask])])
-    for chunk in _chunks(sources, mask):
+    run = _Run(host, recipe, saving, mask, base, base_for, records, again, list(used))
+    meant = [item if isinstance(item, Source) else Source(item) for item in sources]
+    run.taken = Taken([*(item.path for item in meant), *used, *([] if mask is None else [mask])])
+    number = 1
+    for chunk in _chunks(meant, run):
         if control.interrupted:
             return
         loaded = [item for item in chunk if isinstance(item, _Loaded)]
-        works = [Work(item.picture.pixels, base, item.mask) for item in loaded]
+        if begin is not None and loaded:
+            begin(Begun(tuple(item.source for item in loaded), number, len(meant)))
+        works = [Work(item.picture.pixels, item.base, item.mask) for item in loaded]
         results = dict(zip(map(id, loaded), pipeline.run(works)))
         for item in chunk:
-            if isinstance(item, FileReport):
-                yield item
-            else:
-                yield _saved(item, results[id(item)], host, recipe, base, saving, taken)
+            yield item if isinstance(item, FileReport) else run.saved(item, results[id(item)])
+        number += len(chunk)
 
 
-def _chunks(sources: Iterable[Path], mask: Path | None) -> Iterator[list[_Loaded | FileReport]]:
+def finished_size(before: Size, recipe: Recipe) -> Size:
+    """The size that a picture of the size `before` will have when it is finished. Raises HostError if too large."""
+    size = before
+    if recipe["extend"].enabled:
+        box = extended_box(size, recipe["extend"])
+        size = Size(box.right - box.left, box.bottom - box.top)
+    if recipe["upscale"].enabled:
+        size = targets_of(size, recipe["upscale"].passes)[-1].size
+    return size
+
+
+class _Run:
+    """What the pictures of a run share."""
+
+    def __init__(
+        self, host: Host, recipe: Recipe, saving: Saving, mask: Path | None, base: Base,
+        base_for: Callable[[str], Base] | None, records: Records | None, again: bool, used: Sequence[Path],
+    ) -> None:  # fmt: skip
+        self._host, self._recipe, self._saving, self._mask = host, recipe, saving, mask
+        self._base, self._base_for = base, base_for
+        self._records, self._again = records, again
+        files = [*used, *([] if mask is None else [mask])]
+        self._work = WorkDigest(recipe, host, saving, files) if records is not None else None
+        self.taken = Taken([])
+
+    def load(self, source: Source) -> _Loaded | FileReport:
+        """The picture of a source with all that its result needs, settled before the work; or why there is none."""
+        path = source.path
+        sha256 = work = ""
+        base = self._base
+        try:
+            if self._base_for is not None:
+                base = self._base_for(load_header(path).infotext)
+            if self._work is not None:
+                sha256, work = content_hash(path), self._work.digest(path, base)
+                done = self._finished_before(source, sha256, work)
+                if done is not None:
+                    return done
+            picture = load_picture(path)
+            size = size_of(picture.pixels)
+            mask = None if self._mask is None else load_mask(self._mask, (size.width, size.height))
+            target = target_of(self._saving, path, source.folder, picture.alpha is not None)
+            target.folder.mkdir(parents=True, exist_ok=True)
+        except PictureError as error:
+            return FileReport(path, None, str(error))
+        except OSError as error:
+            return FileReport(path, None, f"{error.filename or path}: {error.strerror or error}.")
+        # A size that the stage itself refuses is the stage's to say.
+        with contextlib.suppress(HostError):
+            problem = too_large(finished_size(size, self._recipe), target.written)
+            if problem:
+                return FileReport(path, None, f"{path}: {problem}.")
+        return _Loaded(path, picture, mask, base, target, sha256, work)
+
+    def _finished_before(self, source: Source, sha256: str, work: str) -> FileReport | None:
+        if self._records is None or self._again or self._saving.overwrite:
+            return None
+        folder = self._saving.folder / source.folder
+        record = self._records.find(folder, source.path.name, sha256, work)
+        if record is None:
+            return None
+        why = "finished already, of the same picture with the same settings"
+        return FileReport(source.path, folder / record.output, "", skipped=why, left_out=record.left_out)
+
+    def saved(self, item: _Loaded, done: Finished) -> FileReport:
+        """The report of a picture whose result, if any, is saved."""
+        try:
+            return self._all_saved(item, done)
+        # Whatever is wrong with one result must not cost those of the other pictures.
+        except Exception as error:
+            logger.debug("The result of %s could not be saved.", item.source, exc_info=True)
+            return FileReport(item.source, None, f"the result could not be saved ({damage(error)})")
+
+    def _all_saved(self, item: _Loaded, done: Finished) -> FileReport:
+        if done.interrupted_in and not any(report.status in ("ran", "reused") for report in done.reports):
+            why = f"interrupted in {done.interrupted_in}, before any stage was complete"
+            return FileReport(item.source, None, why)
+        notes, left_out = self._notes(item), tuple(done.left_out)
+        target, ending = item.target, ".interrupted" if done.interrupted_in else ""
+        try:
+            path = save_free(self._saving, target, ending, self.taken, self._result(item, done, notes), notes)
+        except OSError as error:
+            name = target.folder / f"{target.stem}{ending}{target.suffix}"
+            return FileReport(item.source, None, f"{name}: cannot be written ({error.strerror or error}).")
+        save_stages(self._saving, target.folder / "stages" / path.stem, done, self.taken, notes)
+        without = None
+        if done.without is not None:
+            ending += f".without-{done.compared}"
+            with noted(notes, f"the picture without {done.compared}"):
+                result = self._result(item, done.without, notes)
+                without = save_free(self._saving, target, ending, self.taken, result, notes)
+        report = FileReport(
+            item.source, path, done.error, size_of(done.pixels), tuple(done.reports), tuple(dict.fromkeys(notes)),
+            done.compared, without, left_out=left_out,
+        )  # fmt: skip
+        self._record(item, path, report)
+        return report
+
+    def _result(self, item: _Loaded, done: Finished, notes: Sequence[str]) -> Result:
+        alpha = None if item.picture.alpha is None else alpha_of(item.picture.alpha, done, self._recipe)
+        texts = texts_of(item.picture, done, self._host, self._recipe, item.base, notes)
+        return Result(done, alpha, texts, item.picture.side)
+
+    def _notes(self, item: _Loaded) -> list[str]:
+        notes = list(item.picture.notes)
+        if self._recipe[BASE].mask == RESTRICTS and (item.mask is None or not (item.mask > 0).any()):
+            notes.append("the mask was to restrict, but none marks anything, so the stages worked on the whole picture")
+        if item.target.cut:
+            notes.append(f"the name of the result was cut to {item.target.stem!r}: that of the source is too long")
+        asked = self._saving.format_for(item.source)
+        if item.picture.alpha is not None and not asked.transparency:
+            notes.append(f"saved as {item.target.written.label}: {asked.label} holds no transparency")
+        return notes
+
+    def _record(self, item: _Loaded, path: Path, report: FileReport) -> None:
+        if self._records is None:
+            return
+        data = {**report.as_json(), "recipe": write_recipe(self._recipe), "seed": item.base.seed}
+        self._records.add(
+            path.parent,
+            Record(
+                source=item.source.name,
+                input_sha256=item.input_sha256,
+                work=item.work,
+                output=path.name,
+                status=FAILED if report.error else FINISHED,
+                left_out=report.left_out,
+                finished_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                finisher_version=__version__,
+                report=data,
+            ),
+        )
+
+
+def _chunks(sources: Iterable[Source], run: _Run) -> Iterator[list[_Loaded | FileReport]]:
+    """Pictures that are finished together, with the reports of those that are not to be finished between them."""
     chunk: list[_Loaded | FileReport] = []
     pictures = pixels = 0
     for source in sources:
-        item = _load(source, mask)
-        area = size_of(item.picture.pixels).area if isinstance(item, _Loaded) else 0
-        if chunk and (pictures >= _CHUNK_PICTURES or pixels + area > _CHUNK_PIXELS):
-            yield chunk
-            chunk, pictures, pixels = [], 0, 0
+        item = run.load(source)
+        if isinstance(item, _Loaded):
+            if pictures and (pictures >= _CHUNK_PICTURES or pixels + item.area > _CHUNK_PIXELS):
+                yield chunk
+                chunk, pictures, pixels = [], 0, 0
+            pictures, pixels = pictures + 1, pixels + item.area
         chunk.append(item)
-        pictures, pixels = pictures + 1, pixels + area
     if chunk:
         yield chunk
-
-
-def _load(source: Path, mask: Path | None) -> _Loaded | FileReport:
-    try:
-        picture = load_picture(source)
-        size = size_of(picture.pixels)
-        marked = None if mask is None else load_mask(mask, (size.width, size.height))
-    except PictureError as error:
-        return FileReport(source, None, str(error))
-    return _Loaded(source, picture, marked)
-
-
-def _saved(
-    item: _Loaded, done: Finished, host: Host, recipe: Recipe, base: Base, saving: Saving, taken: Taken
-) -> FileReport:
-    try:
-        return _all_saved(item, done, host, recipe, base, saving, taken)
-    # Whatever is wrong with one result must not cost those of the other pictures.
-    except Exception as error:
-        logger.debug("The result of %s could not be saved.", item.source, exc_info=True)
-        return FileReport(item.source, None, f"the result could not be saved ({damage(error)})")
-
-
-def _all_saved(
-    item: _Loaded, done: Finished, host: Host, recipe: Recipe, base: Base, saving: Saving, taken: Taken
-) -> FileReport:
-    picture, size, notes = item.picture, size_of(done.pixels), list(item.picture.notes)
-    if done.interrupted_in and not any(report.status in ("ran", "reused") for report in done.reports):
-        return FileReport(item.source, None, f"interrupted in {done.interrupted_in}, before any stage was complete")
-    if recipe[BASE].mask == RESTRICTS and (item.mask is None or not (item.mask > 0).any()):
-        notes.append("the mask was to restrict, but none marks anything, so the stages worked on the whole picture")
-    alpha = None if picture.alpha is None else alpha_of(picture.alpha, done, recipe)
-    stem = item.source.stem + (".interrupted" if done.interrupted_in else "")
-    try:
-        texts = texts_of(picture, done, host, recipe, base)
-        path = save_free(saving, stem, taken, done, alpha, texts, picture.side)
-    except OSError as error:
-        return FileReport(
-            item.source, None, f"{saving.folder / stem}.png: cannot be written ({error.strerror or error})."
-        )
-    save_stages(saving, path.stem, done, taken, notes)
-    without = None
-    if done.without is not None:
-        other = f"{stem}.without-{done.compared}"
-        with noted(notes, f"the picture without {done.compared}"):
-            texts = texts_of(picture, done.without, host, recipe, base)
-            own = None if picture.alpha is None else alpha_of(picture.alpha, done.without, recipe)
-            without = save_free(saving, other, taken, done.without, own, texts, picture.side)
-    return FileReport(item.source, path, done.error, size, tuple(done.reports), tuple(notes), done.compared, without)

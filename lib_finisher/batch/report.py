@@ -14,7 +14,9 @@ from lib_finisher.imaging.geometry import Size
 class FileReport:
     """What became of one input file. `error` is empty when it was finished.
 
-    `without` is the file of the same picture finished without the stage `compared`, where there is one.
+    `without` is the file of the same picture finished without the stage `compared`, where there is one. `skipped` says
+    why nothing was done, where nothing had to be; `output` is then the result of before. `left_out` names what was
+    asked for and could not be had.
     """
 
     source: Path
@@ -25,16 +27,25 @@ class FileReport:
     notes: tuple[str, ...] = ()
     compared: str = ""
     without: Path | None = None
+    skipped: str = ""
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """ "finished", "skipped" or "failed"."""
+        return "failed" if self.error else "skipped" if self.skipped else "finished"
 
     def as_json(self) -> dict[str, Any]:
         """The report as the command line prints it with `--json`."""
         return {
             "input": str(self.source),
             "output": str(self.output) if self.output is not None else None,
-            "status": "failed" if self.error else "finished",
+            "status": self.status,
             "error": self.error or None,
+            "skipped": self.skipped or None,
             "size": [self.size.width, self.size.height] if self.size is not None else None,
             "notes": list(self.notes),
+            "left_out": list(self.left_out),
             "compared": None if self.without is None else {"without": self.compared, "output": str(self.without)},
             "stages": [stage_json(item) for item in self.stages],
         }

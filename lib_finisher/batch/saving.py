@@ -1,69 +1,81 @@
-"""Writing results: under which names, in which files, with which texts."""
+"""Writing results: in which format, under which names, with which texts."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib_finisher import __version__
+from lib_finisher.batch.names import Taken, fitting_stem
 from lib_finisher.finished import Finished
-from lib_finisher.hosts.port import Host
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.files import LoadedPicture, damage
-from lib_finisher.imaging.saving import save_png
+from lib_finisher.imaging.files import damage
+from lib_finisher.imaging.formats import PNG, Format, format_of, save_picture
 from lib_finisher.imaging.side_data import SideData
-from lib_finisher.json_text import json_text
-from lib_finisher.recipe import Recipe, write_recipe
 from lib_finisher.stages.order import NAMES
-from lib_finisher.stages.stage import Base
 
 logger = logging.getLogger(__name__)
+
+# What marks a picture after a stage as Finisher's, so that it is not taken for a draft.
+_MARK = {"finisher": "{}"}
 
 
 @dataclass(frozen=True)
 class Saving:
-    """Where and how results are written: as PNG of `depth` (8 or 16) bits."""
+    """Where and how results are written.
+
+    `wanted` is the format of all, None for that of each source. `quality` is 1..100, 0 for the format's usual one;
+    `depth` is 8 or 16 bits, 16 for PNG.
+    """
 
     folder: Path
     overwrite: bool = False
     stages: bool = False
     depth: int = 8
+    wanted: Format | None = PNG
+    quality: int = 0
+
+    def format_for(self, source: Path, transparent: bool = False) -> Format:
+        """The format of that source's result; PNG where the format has no transparency and the picture has."""
+        wanted = self.wanted or format_of(source)
+        return PNG if transparent and not wanted.transparency else wanted
+
+    def suffix_for(self, source: Path, written: Format) -> str:
+        """The ending of a result's name, as the source spells it where the format is the source's."""
+        same = self.wanted is None and source.suffix.lower() in written.suffixes
+        return source.suffix if same else written.suffix
 
 
-class Taken:
-    """Files that nothing may be saved over, by whatever name they are called."""
+@dataclass(frozen=True)
+class Target:
+    """Where one result goes: settled before the work. `cut` says that the source's name was too long."""
 
-    def __init__(self, files: Iterable[Path]) -> None:
-        self._names: set[str] = set()
-        self._files: set[tuple[int, int]] = set()
-        for file in files:
-            self.add(file)
-
-    def add(self, file: Path) -> None:
-        """Nothing may be saved over this file from now on."""
-        self._names.add(_full_name(file))
-        self._files |= _identity(file)
-
-    def __contains__(self, file: Path) -> bool:
-        return _full_name(file) in self._names or not self._files.isdisjoint(_identity(file))
+    folder: Path
+    stem: str
+    suffix: str
+    written: Format
+    cut: bool
 
 
-def _full_name(file: Path) -> str:
-    # Not Path.resolve, which raises at links that lead in a circle.
-    return os.path.normcase(os.path.realpath(file))
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What is saved of a picture beside its pixels."""
+
+    done: Finished
+    alpha: Mask | None
+    texts: Mapping[str, str]
+    side: SideData
 
 
-def _identity(file: Path) -> set[tuple[int, int]]:
-    """What `os.path.samefile` compares: on some file systems A.png is a.png. Empty where there is no such file."""
-    try:
-        found = os.stat(file)
-    except OSError:
-        return set()
-    return {(found.st_dev, found.st_ino)}
+def target_of(saving: Saving, source: Path, folder: Path, transparent: bool) -> Target:
+    """Where the result of a source goes that lies in `folder` below the one that was named."""
+    place = saving.folder / folder
+    written = saving.format_for(source, transparent)
+    stem = fitting_stem(source.stem, place)
+    return Target(place, stem, saving.suffix_for(source, written), written, stem != source.stem)
 
 
 @contextlib.contextmanager
@@ -77,22 +89,21 @@ def noted(notes: list[str], what: str) -> Iterator[None]:
         notes.append(f"{what} could not be saved ({reason or damage(error)})")
 
 
-def save_free(
-    saving: Saving,
-    stem: str,
-    taken: Taken,
-    done: Finished,
-    alpha: Mask | None,
-    texts: dict[str, str],
-    side: SideData,
-) -> Path:
-    """Save under a name that is no input's, none of this run, and none that exists unless that was asked for."""
-    number, path = 1, saving.folder / f"{stem}.png"
+def save_free(saving: Saving, target: Target, ending: str, taken: Taken, result: Result, notes: list[str]) -> Path:
+    """Save under a name that is no input's, none of this run, and none that exists unless that was asked for.
+
+    `ending` comes after the stem. What the format could not hold is noted.
+    """
+    stem = target.stem + ending
+    number, path = 1, target.folder / f"{stem}{target.suffix}"
     while True:
         # Encoding a picture takes long, so a name that is taken is passed over before.
         if (saving.overwrite or not os.path.lexists(path)) and path not in taken:
             try:
-                save_png(path, done.pixels, alpha, texts, saving.overwrite, saving.depth, done.graded, side)
+                notes += save_picture(
+                    path, result.done.pixels, result.alpha, result.texts, result.side, target.written, saving.quality,
+                    saving.depth, saving.overwrite, result.done.graded,
+                )  # fmt: skip
                 taken.add(path)
                 return path
             except FileExistsError:
@@ -100,33 +111,15 @@ def save_free(
                 if not os.path.lexists(path):
                     raise
         number += 1
-        path = saving.folder / f"{stem}-{number}.png"
+        path = target.folder / f"{stem}-{number}{target.suffix}"
 
 
-def texts_of(picture: LoadedPicture, done: Finished, host: Host, recipe: Recipe, base: Base) -> dict[str, str]:
-    """The texts that a result carries."""
-    told = {
-        "version": __version__,
-        "engine": host.capabilities.engine,
-        "seed": base.seed,
-        "recipe": write_recipe(recipe),
-        "stages": {item.stage: item.status for item in done.reports},
-    }
-    if done.error:
-        told["error"] = done.error
-    texts = {"finisher": json_text(told)}
-    if picture.infotext:
-        texts["parameters"] = picture.infotext
-    return texts
-
-
-def save_stages(saving: Saving, name: str, done: Finished, taken: Taken, notes: list[str]) -> None:
-    """The picture after each stage, in a folder of that `name`; what cannot be saved is noted."""
-    folder = saving.folder / "stages" / name
+def save_stages(saving: Saving, folder: Path, done: Finished, taken: Taken, notes: list[str]) -> None:
+    """The picture after each stage as PNG in `folder`; what cannot be saved is noted."""
     for stage, pixels in done.stages.items():
         file = folder / f"{NAMES.index(stage) + 1}-{stage}.png"
         if file in taken:
             notes.append(f"the picture after {stage} was not saved: this run reads {file}")
             continue
         with noted(notes, f"the picture after {stage}"):
-            save_png(file, pixels, depth=saving.depth, dither=stage == "grade")
+            save_picture(file, pixels, texts=_MARK, depth=saving.depth, dither=stage == "grade")

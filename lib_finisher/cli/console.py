@@ -1,67 +1,17 @@
-"""What the command line shows: a progress bar with the time left, and the table of stages."""
+"""What the command line prints: lines, and the tables of stages."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
-from lib_finisher.events import Event, Progress, StageFinished, StageStarted
 from lib_finisher.finished import StageReport
 from lib_finisher.plan.plan import Plan
 
-_BAR = 24
-_REDRAW_SECONDS = 0.1
 _REASON_WIDTH = 64
-
-
-class ProgressBar:
-    """Shows the run on a terminal; says nothing where the stream is none."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._shown = self._stream.isatty()
-        self._label = ""
-        self._began = time.monotonic()
-        self._last = 0.0
-        self._done = 0.0
-
-    def __call__(self, event: Event) -> None:
-        """Follow an event of the pipeline."""
-        if not self._shown:
-            return
-        if isinstance(event, StageStarted):
-            self._label = event.label
-            self._draw(f"{event.label} …")
-        elif isinstance(event, Progress) and time.monotonic() - self._last > _REDRAW_SECONDS:
-            self._last = time.monotonic()
-            if event.done < self._done:
-                # The next chunk of pictures counts from the beginning.
-                self._began = self._last
-            self._done = event.done
-            self._draw(self._bar(event))
-        elif isinstance(event, StageFinished):
-            self._draw(f"{event.stage}: {event.status} in {event.seconds:.1f} s")
-
-    def close(self) -> None:
-        """Leave a clean line behind."""
-        if self._shown:
-            self._draw("")
-
-    def _bar(self, event: Progress) -> str:
-        share = min(1.0, event.done / event.total) if event.total > 0 else 0.0
-        filled = round(share * _BAR)
-        elapsed = time.monotonic() - self._began
-        left = f"{_clock(elapsed / share - elapsed)} left" if share > 0.02 else "…"
-        return f"{self._label:<8} [{'█' * filled}{'·' * (_BAR - filled)}] {share:4.0%}  {left}"
-
-    def _draw(self, text: str) -> None:
-        self._stream.write(f"\r\x1b[2K{text}")
-        self._stream.flush()
 
 
 def report_table(reports: Sequence[StageReport]) -> str:
@@ -116,11 +66,6 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
         reason = row[-1] if len(row[-1]) <= _REASON_WIDTH else row[-1][: _REASON_WIDTH - 1] + "…"
         lines.append(("  " + "  ".join(cells) + "  " + reason).rstrip())
     return "\n".join(lines)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
 
 
 def program() -> str:

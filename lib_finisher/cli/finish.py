@@ -4,129 +4,157 @@ from __future__ import annotations
 
 import argparse
 import signal
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from lib_finisher.batch.finish import finish_files
-from lib_finisher.batch.inputs import pictures_in
+from lib_finisher.batch.inputs import Inputs, inputs_of
+from lib_finisher.batch.records import Records
 from lib_finisher.batch.report import FileReport
 from lib_finisher.batch.saving import Saving
-from lib_finisher.cli.console import ProgressBar, report_table, tell, warn
-from lib_finisher.cli.options import cache_folder
-from lib_finisher.cli.run import composed
+from lib_finisher.cli.checks import check_before_work, saving_of
+from lib_finisher.cli.console import tell, warn
+from lib_finisher.cli.options import add_run_options, cache_folder
+from lib_finisher.cli.progress import ProgressLine
+from lib_finisher.cli.run import Run, composed
 from lib_finisher.cli.status import FINISHED, INTERRUPTED, NOT_USABLE, SOME_FAILED
-from lib_finisher.controls import SettingsError
+from lib_finisher.cli.summary import (
+    left_out_of,
+    picture_text,
+    report_text,
+    tell_end,
+    warn_of_failures,
+    write_report,
+)  # fmt: skip
 from lib_finisher.events import Control
-from lib_finisher.hosts.embedded.engine import EmbeddedHost
-from lib_finisher.json_text import json_text
+from lib_finisher.imaging.formats import FORMATS
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.stages.stage import Base
-from lib_finisher.store.results import ResultStore, write_text
+from lib_finisher.store.results import ResultStore
+
+AS_SOURCE = "source"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    add_run_options(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--format", choices=(*FORMATS, AS_SOURCE), default="png",
+        help='the kind of file that results are; "source": as each source, PNG for kinds that are not among these',
+    )  # fmt: skip
+    parser.add_argument("--quality", type=int, metavar="1..100", help="of JPEG (usually 95), WebP (90) and AVIF (85)")
+    parser.add_argument("--depth", type=int, choices=(8, 16), default=8, help="bits per channel; 16 for PNG only")
+    parser.add_argument("--overwrite", action="store_true", help="replace results of the same name")
+    parser.add_argument("--again", action="store_true", help="finish also what is finished already, beside that result")
+    parser.add_argument("--take-results", action="store_true", help="take Finisher's own results as pictures to finish")
+    parser.add_argument("--strict", action="store_true", help="exit status 1 also where something was left out")
+    parser.add_argument("--save-stages", action="store_true", help="also save the picture after every stage")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also write the report for programs to a file")
+    parser.add_argument("--cache", type=Path, default=None, metavar="DIR", help="where stage results are kept")
+    parser.add_argument("--no-cache", action="store_true", help="keep no stage results and use none")
 
 
 def finish(options: argparse.Namespace) -> int:
-    """The command "finish"; the exit status."""
+    """Run the command; the exit status."""
+    saving = saving_of(options)
     run = composed(options)
-    host, recipe = run.host, run.recipe
-    store = None if options.no_cache else ResultStore(options.cache or cache_folder() / "results")
-    control, progress = Control(), ProgressBar()
-    pipeline = Pipeline(
-        host, run.detectors.detect, recipe, store, progress, control,
-        keep_stages=options.save_stages, identify=run.detectors.identity, free_detectors=run.detectors.free,
-        rates=run.rates, assets=run.assets,
-    )  # fmt: skip
-    _writable(options.out, options.report)
+    inputs = inputs_of(options.inputs, options.recursive, options.take_results)
+    check_before_work(options, run, inputs)
+    control, progress = Control(), ProgressLine()
+    files = [source.path for source in inputs.sources]
+    reports: list[FileReport] = [
+        FileReport(folder, None, f"{folder}: the folder cannot be read ({why}).") for folder, why in inputs.unreadable
+    ]
+    kept = len(reports)
     before = _on_interrupt(control)
-    reports: list[FileReport] = []
-    files = pictures_in(options.inputs)
     try:
         if not options.json:
-            tell(f"engine: {host.capabilities.engine}")
-            for remark in host.remarks():
+            tell(f"engine: {run.host.capabilities.engine}")
+            for remark in run.host.remarks():
                 tell(f"  note: {remark}")
-        saving = Saving(options.out, options.overwrite, options.save_stages, options.depth)
-        base = Base(seed=options.seed)
-        used = run.files_named()
-        for report in finish_files(files, pipeline, host, recipe, base, saving, options.mask, control, used):
+        for report in _finished(options, run, inputs, saving, control, progress):
             reports.append(report)
             progress.close()
             if not options.json:
-                tell(_told(report))
+                tell(picture_text(report))
     except KeyboardInterrupt:
         warn("finisher: stopped at once")
     except Exception as error:
         # What is finished stays so, and the report says which pictures that are.
         why = f"not finished: the run ended early ({type(error).__name__}: {error})"
-        _write_report(options, host, _complete(reports, files, why))
+        _end(options, run, inputs, _complete(reports, kept, files, why), only_file=True)
         raise
     finally:
+        progress.close()
         signal.signal(signal.SIGINT, before)
-    reports = _complete(reports, files, "not begun: the run was interrupted")
-    _write_report(options, host, reports)
-    return _end(options, host, reports, control)
-
-
-def _end(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[FileReport], control: Control) -> int:
-    failed = [report for report in reports if report.error]
-    if options.json:
-        tell(_report_text(host, reports))
-    else:
-        tell(f"{len(reports) - len(failed)} of {len(reports)} pictures finished")
-    for report in failed:
-        warn(f"finisher: failed: {_named(report)}")
+    reports = _complete(reports, kept, files, "not begun: the run was interrupted")
+    left_out = _end(options, run, inputs, reports)
     if not reports:
-        warn("finisher: there is no picture in what was given")
+        warn(_nothing(inputs))
         return NOT_USABLE
     if control.interrupted:
         return INTERRUPTED
-    return SOME_FAILED if failed else FINISHED
+    if any(report.error for report in reports):
+        return SOME_FAILED
+    return SOME_FAILED if options.strict and left_out else FINISHED
 
 
-def _complete(reports: Sequence[FileReport], files: Sequence[Path], why: str) -> list[FileReport]:
-    """A report for every file; the ones there is none of yet were not finished, and `why` says why not."""
-    return [*reports, *(FileReport(file, None, why) for file in files[len(reports) :])]
+def _finished(
+    options: argparse.Namespace, run: Run, inputs: Inputs, saving: Saving, control: Control, progress: ProgressLine
+) -> Any:
+    store = None if options.no_cache else ResultStore(options.cache or cache_folder() / "results")
+    pipeline = Pipeline(
+        run.host, run.detectors.detect, run.recipe, store, progress, control,
+        keep_stages=options.save_stages, identify=run.detectors.identity, free_detectors=run.detectors.free,
+        rates=run.rates, assets=run.assets,
+    )  # fmt: skip
+    base = Base(seed=options.seed or 0)
+    return finish_files(
+        inputs.sources, pipeline, run.host, run.recipe, base, saving, options.mask, control, run.files_named(),
+        records=Records(), again=options.again, begin=progress.begin,
+    )  # fmt: skip
 
 
-def _report_text(host: EmbeddedHost, reports: Sequence[FileReport]) -> str:
-    pictures = [report.as_json() for report in reports]
-    return json_text({"engine": host.capabilities.engine, "notes": host.remarks(), "pictures": pictures}, indent=2)
+def _end(
+    options: argparse.Namespace, run: Run, inputs: Inputs, reports: Sequence[FileReport], only_file: bool = False
+) -> list[str]:
+    """Say what became of the pictures, and write the report; what was left out."""
+    left_out = [*run.left_out, *left_out_of(reports)]
+    text = report_text(run.host, reports, inputs, left_out)
+    if options.report is not None:
+        write_report(options.report, text)
+    if only_file:
+        return left_out
+    if options.json:
+        tell(text)
+    else:
+        tell_end(reports, inputs, left_out)
+    warn_of_failures(reports)
+    if options.strict and left_out:
+        warn(f"finisher: --strict: {len(left_out)} left out, see above")
+    return left_out
 
 
-def _write_report(options: argparse.Namespace, host: EmbeddedHost, reports: Sequence[FileReport]) -> None:
-    if options.report is None:
-        return
-    try:
-        write_text(options.report, _report_text(host, reports) + "\n")
-    except OSError as error:
-        warn(f"finisher: the report could not be written to {options.report} ({error.strerror or error})")
+def _complete(reports: Sequence[FileReport], kept: int, files: Sequence[Path], why: str) -> list[FileReport]:
+    """A report for every file; the ones there is none of yet were not finished, and `why` says why not.
+
+    The first `kept` reports are of folders.
+    """
+    return [*reports, *(FileReport(file, None, why) for file in files[len(reports) - kept :])]
 
 
-def _writable(folder: Path, report: Path | None) -> None:
-    """Find out before the work whether its results can be saved. Raises SettingsError."""
-    for place in [folder] if report is None else [folder, report.parent]:
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=place):
-                pass
-        except OSError as error:
-            raise SettingsError([f"{place}: nothing can be written there ({error.strerror or error})."]) from error
-
-
-def _told(report: FileReport) -> str:
-    if report.output is None:
-        return f"\n{report.source}: failed"
-    lines = [f"\n{report.source} → {report.output} ({report.size})", report_table(report.stages)]
-    if report.without is not None:
-        lines.append(f"  without {report.compared}: {report.without}")
-    lines += [f"  note: {note}" for note in report.notes]
-    return "\n".join(lines)
-
-
-def _named(report: FileReport) -> str:
-    return report.error if str(report.source) in report.error else f"{report.source}: {report.error}"
+def _nothing(inputs: Inputs) -> str:
+    if inputs.results:
+        return (
+            "finisher: there is nothing but results of Finisher in what was given; "
+            "--take-results takes them as pictures to finish"
+        )
+    if inputs.deeper:
+        return f"finisher: there are pictures only below {inputs.deeper[0]}; --recursive looks into sub-folders"
+    return "finisher: there is no picture in what was given"
 
 
 def _on_interrupt(control: Control) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from lib_finisher import __version__
 from lib_finisher.cli import detectors, presets
 from lib_finisher.cli.console import program, warn
+from lib_finisher.cli.finish import add_options as add_finish_options
 from lib_finisher.cli.finish import finish as finish_pictures
 from lib_finisher.cli.options import add_recipe_options, add_run_options, cache_folder
 from lib_finisher.cli.plan import show_plan
@@ -38,10 +39,12 @@ examples:
   {program} detectors               then:  detectors fetch hand_yolov8n
   {program} recipe > mine.json      then edit it, and:  finish a.png --recipe mine.json --out finished
 
-Results are PNG, named after their source; an existing file is never replaced unless --overwrite is given.
+Results are named after their source; an existing file is never replaced unless --overwrite is given.
+A second run over the same pictures finishes only what is new or is to be finished otherwise.
 Stage results are kept in a cache: a second run with only the grade changed redoes only the grade.
 Ctrl-C stops and keeps the last complete stage of each picture; a second Ctrl-C stops at once.
-Exit status: 0 all finished, 1 some failed (they are named), 2 the call cannot be carried out, 130 interrupted."""
+Exit status: 0 all finished, 1 some failed (they are named) or with --strict something was left out,
+2 the call cannot be carried out, 130 interrupted."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,14 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         "finish", help="finish pictures", description="Finish pictures, or all pictures of a folder.",
         epilog=_EXAMPLES.replace("{program}", program()), formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    add_run_options(finish)
-    finish.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
-    finish.add_argument("--report", type=Path, metavar="FILE", help="also write the report for programs to a file")
-    finish.add_argument("--save-stages", action="store_true", help="also save the picture after every stage")
-    finish.add_argument("--depth", type=int, choices=(8, 16), default=8, help="bits per channel of the results")
-    finish.add_argument("--overwrite", action="store_true", help="replace results of the same name")
-    finish.add_argument("--cache", type=Path, default=None, metavar="DIR", help="where stage results are kept")
-    finish.add_argument("--no-cache", action="store_true", help="keep no stage results and use none")
+    add_finish_options(finish)
     finish.set_defaults(command=finish_pictures)
 
     plan = commands.add_parser("plan", help="show what a run would do and cost, without running it")

@@ -17,6 +17,7 @@ from lib_finisher.stages.upscale_targets import scaled_to
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """The options of a command that works on pictures."""
     parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture or a folder of pictures")
+    parser.add_argument("--recursive", action="store_true", help="look into sub-folders too, and keep their structure")
     add_recipe_options(parser)
     parser.add_argument(
         "--mask",
@@ -24,7 +25,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="white marks what repair redraws; with --set base.mask=restrict, what the stages may change",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all noise and grain (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=None, metavar="N",
+        help="seed of all noise and grain (default: the one in the picture's infotext, else 0)",
+    )  # fmt: skip
     parser.add_argument("--models", type=Path, default=None, metavar="DIR", help="folder of upscaler model files")
     parser.add_argument(
         "--luts", type=Path, default=None, metavar="DIR", help="folder of .cube files and HaldCLUTs for grade.lut"

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from lib_finisher.batch.inputs import pictures_in
+from lib_finisher.batch.inputs import inputs_of
 from lib_finisher.cli.console import plan_table, tell, warn
 from lib_finisher.cli.run import composed
 from lib_finisher.cli.status import FINISHED, NOT_USABLE, SOME_FAILED
@@ -22,11 +22,11 @@ def show_plan(options: argparse.Namespace) -> int:
     tools = Tools(run.host, run.detectors.detect, Meter(Control()), run.assets)
     told: list[dict[str, Any]] = []
     failed = False
-    for file in pictures_in(options.inputs):
+    for file in (source.path for source in inputs_of(options.inputs, options.recursive).sources):
         try:
             picture = load_picture(file).pixels
             mask = None if options.mask is None else load_mask(options.mask, (picture.shape[1], picture.shape[0]))
-            plan = make_plan(Work(picture, Base(seed=options.seed), mask), run.recipe, tools)
+            plan = make_plan(Work(picture, Base(seed=options.seed or 0), mask), run.recipe, tools)
         except PictureError as error:
             failed = True
             told.append({"input": str(file), "error": str(error)})

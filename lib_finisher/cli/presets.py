@@ -14,13 +14,12 @@ from lib_finisher.cli.preset_text import change, entry_data, plain, print_json, 
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Listed
 from lib_finisher.hosts.port import Host
-from lib_finisher.imaging.files import PictureError, load_picture
-from lib_finisher.imaging.opening import opened
+from lib_finisher.imaging.files import PictureError, load_header
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.fragment import paths
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, Entry, read_checkpoint
-from lib_finisher.presets.missing import with_what_is_here
+from lib_finisher.presets.missing import Here, with_what_is_here
 from lib_finisher.presets.origins import LAYERS
 from lib_finisher.presets.preset import Preset, parse
 from lib_finisher.presets.resolve import Resolved, read_choice, resolve
@@ -134,24 +133,28 @@ def with_presets(options: argparse.Namespace, data: Mapping[str, Any], family: s
     return recorded(found.recipe, family)
 
 
-def at_hand(options: argparse.Namespace, recipe: Recipe, host: Host, listed: Sequence[Listed]) -> Recipe:
-    """The recipe with models of presets that are not here replaced, each with a line; as it is without presets."""
-    if not options.preset:
-        return recipe
+def here_of(host: Host, listed: Sequence[Listed]) -> Here:
+    """The names of what the engine has, by the controls that take them."""
     upscalers = [item.name for item in host.upscalers()]
-    here = {
-        "upscaler": upscalers,
+    return {
+        "upscaler": [*upscalers, *host.capabilities.latent_upscalers],
         "enlarger": upscalers,
         "detector": [item.name for item in listed if item.present],
         "sampler": host.capabilities.samplers,
         "scheduler": host.capabilities.schedulers,
         "restore": host.face_restorers(),
     }
+
+
+def at_hand(options: argparse.Namespace, recipe: Recipe, host: Host, here: Here) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe with models of presets that are not here replaced, and a line for each; as it is without presets."""
+    if not options.preset:
+        return recipe, ()
     found = _chosen(options, {}, host.model().family)
     recipe, notes = with_what_is_here(recipe, here, found.instead)
     for note in notes:
         warn(f"finisher: {note}")
-    return recipe
+    return recipe, notes
 
 
 def _chosen(options: argparse.Namespace, data: Mapping[str, Any], family: str) -> Resolved:
@@ -325,13 +328,11 @@ def _preset_of(source: Path, name: str) -> Preset:
 
 def _preset_in_picture(source: Path, name: str) -> Preset:
     try:
-        infotext = load_picture(source).infotext
+        header = load_header(source)
     except PictureError as error:
         raise PresetError(str(error)) from error
-    with opened(_bytes(source)) as image:
-        # What the command line itself writes into its results.
-        own = image.info.get("finisher")
-    return from_recipe(parse(own), name) if isinstance(own, str) else from_infotext(infotext, name)
+    # What the command line itself writes into its results is the whole recipe.
+    return from_recipe(parse(header.finisher), name) if header.finisher else from_infotext(header.infotext, name)
 
 
 def _bytes(source: Path) -> bytes:

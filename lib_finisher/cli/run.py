@@ -14,6 +14,7 @@ from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.plan.rates import Rates
+from lib_finisher.presets.missing import Here
 from lib_finisher.recipe import Recipe
 from lib_finisher.stages.base import TO_REPAIR
 from lib_finisher.stages.order import STAGES
@@ -21,13 +22,18 @@ from lib_finisher.stages.order import STAGES
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """All that a command works with on pictures."""
+    """All that a command works with on pictures.
+
+    `here` are the names of what this engine has, `left_out` says what presets ask for and is not among them.
+    """
 
     host: EmbeddedHost
     detectors: Detectors
     recipe: Recipe
     assets: Assets
     rates: Rates
+    here: Here
+    left_out: tuple[str, ...]
 
     def files_named(self) -> list[Path]:
         """The LUTs and reference pictures that the recipe uses, as far as they are there."""
@@ -46,8 +52,10 @@ def composed(options: argparse.Namespace) -> Run:
     if options.mask is not None and recipe["base"].mask == TO_REPAIR:
         recipe = recipe.changed("repair", replace(recipe["repair"], enabled=True))
     found = detectors.detectors_of(options, cache_folder())
-    recipe = presets.at_hand(options, recipe, host, found.listed())
-    return Run(host, found, recipe, _assets_of(options), Rates(cache_folder() / "rates.json"))
+    here = presets.here_of(host, found.listed())
+    recipe, left_out = presets.at_hand(options, recipe, host, here)
+    rates = Rates(cache_folder() / "rates.json")
+    return Run(host, found, recipe, _assets_of(options), rates, here, left_out)
 
 
 def _assets_of(options: argparse.Namespace) -> Assets:

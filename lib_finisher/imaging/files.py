@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from lib_finisher.imaging.arrays import Mask, Pixels
-from lib_finisher.imaging.metadata import exif_of, read_metadata
+from lib_finisher.imaging.metadata import OWN_KEYWORD, exif_of, read_metadata
 from lib_finisher.imaging.opening import TooManyPixels, opened
 from lib_finisher.imaging.png_chunks import SIGNATURE, PngParts, split_png
 from lib_finisher.imaging.profiles import Conversion
@@ -41,6 +43,18 @@ class LoadedPicture:
     side: SideData = NO_SIDE_DATA
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a file says without its pixels: the upright (width, height), and the base's infotext.
+
+    `finisher` is the text that Finisher writes into its own PNG files, "" in others.
+    """
+
+    size: tuple[int, int]
+    infotext: str
+    finisher: str
+
+
 def load_picture(path: Path) -> LoadedPicture:
     """Read a picture of any common kind. Raises PictureError.
 
@@ -48,7 +62,7 @@ def load_picture(path: Path) -> LoadedPicture:
     """
     data = _bytes_of(path)
     notes: list[str] = []
-    try:
+    with _in_words(path):
         parts = split_png(data) if data.startswith(SIGNATURE) else None
         if parts is not None:
             data, missing = completed_png(parts.pixels)
@@ -64,6 +78,30 @@ def load_picture(path: Path) -> LoadedPicture:
                     raise
                 return _cut_short(data, notes, error)
             return _from_image(image, data, parts, notes)
+
+
+def load_header(path: Path) -> Header:
+    """What a picture says of itself; it is only decoded where its kind demands that. Raises PictureError."""
+    data = _bytes_of(path)
+    with _in_words(path):
+        parts = split_png(data) if data.startswith(SIGNATURE) else None
+        with opened(data if parts is None else completed_png(parts.pixels)[0]) as image:
+            if image.format == "TIFF":
+                # Pillow turns these when it decodes them.
+                image.load()
+            exif = exif_of(image, parts)
+            infotext, _, _ = read_metadata(image, parts, exif, [])
+            turned = image.format != "TIFF" and exif.orientation in (5, 6, 7, 8)
+            size = (image.height, image.width) if turned else (image.width, image.height)
+            own = next((item.text for item in parts.texts if item.keyword == OWN_KEYWORD), "") if parts else ""
+            return Header(size, infotext, own)
+
+
+@contextlib.contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading a picture, as a PictureError that names the file."""
+    try:
+        yield
     except UnidentifiedImageError:
         raise PictureError(f"{path}: not a picture that can be read; its contents are of no known format.") from None
     except TooManyPixels as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lib_finisher.hosts.port import Capabilities
+from lib_finisher.notes import LeftOut
 from lib_finisher.redraw.patch import Request
 
 
@@ -13,7 +14,7 @@ def unused(request: Request, capabilities: Capabilities) -> list[str]:
         notes.append("this engine takes no prompts; they were not used")
     for name in request.sampling.extras():
         if name not in capabilities.extras:
-            notes.append(f"this engine has no {name.replace('_', ' ')}; it was not used")
+            notes.append(LeftOut(f"this engine has no {name.replace('_', ' ')}; it was not used"))
     sampler = request.sampling.sampler
     if sampler in capabilities.samplers and sampler not in capabilities.noise_samplers:
         notes.append(f"{sampler} draws its own noise, so neighbouring patches may differ")

@@ -12,6 +12,7 @@ from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, cut, frame, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.similarity import likeness
+from lib_finisher.notes import LeftOut
 from lib_finisher.redraw.patch import Gate, Patch, Polish, Prepare
 from lib_finisher.stages.detail_patches import Choice
 from lib_finisher.stages.detail_search import detectors_of, search_of
@@ -106,7 +107,7 @@ def sureness(find: Finder, one: DetailPass, crop: Pixels, regions: Sequence[Box]
 def _restored(pixels: Pixels, one: DetailPass, tools: Tools, notes: list[str]) -> Pixels:
     known = tools.host.face_restorers()
     if one.restore not in known:
-        _say(notes, f"there is no face restoration {one.restore!r} here; it has {', '.join(known) or 'none'}")
+        _say(notes, LeftOut(f"there is no face restoration {one.restore!r} here; it has {', '.join(known) or 'none'}"))
         return pixels
     better = _tried(lambda: restored(one.restore, pixels, tools), pixels, _UNRESTORED, notes)
     return np.asarray(pixels + np.float32(one.restore_blend) * (better - pixels), dtype=np.float32)
@@ -116,7 +117,7 @@ def _tried(act: Callable[[], Pixels], instead: Pixels, told: str, notes: list[st
     try:
         return act()
     except HostError as error:
-        _say(notes, f"{error} {told}")
+        _say(notes, LeftOut(f"{error} {told}"))
         return instead
 
 

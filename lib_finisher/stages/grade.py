@@ -13,6 +13,7 @@ from lib_finisher.imaging.files import PictureError, load_picture
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.imaging.hald import read_lut
 from lib_finisher.imaging.lut import LutChain
+from lib_finisher.notes import LeftOut
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import Patch, Request
 from lib_finisher.stages.cover import covering, mend, told_of
@@ -107,7 +108,7 @@ def _extras(work: Work, settings: GradeSettings, output: StageOutput, tools: Too
     try:
         curves = read_curves(settings.curves)
     except CurveError as error:
-        output.notes.append(f"{error} The curves were left out.")
+        output.notes.append(LeftOut(f"{error} The curves were left out."))
     return Extras(curves, _lut(settings, output, tools), _wanted(work, settings, output, tools))
 
 
@@ -142,5 +143,5 @@ def _wanted(work: Work, settings: GradeSettings, output: StageOutput, tools: Too
 
 
 def _left_out(output: StageOutput, why: str, what: str) -> None:
-    output.notes.append(f"{why}{'' if why.endswith('.') else '.'} {what[0].upper()}{what[1:]}.")
+    output.notes.append(LeftOut(f"{why}{'' if why.endswith('.') else '.'} {what[0].upper()}{what[1:]}."))
     output.degraded = True

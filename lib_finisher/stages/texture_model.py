@@ -14,6 +14,7 @@ from lib_finisher.imaging.geometry import Size, frame, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.strips import in_strips
 from lib_finisher.imaging.texture import blend_detail, calm_detail_lost
+from lib_finisher.notes import LeftOut
 from lib_finisher.stages.model_check import upscaled
 from lib_finisher.stages.stage import Tools
 from lib_finisher.stages.texture_where import around
@@ -53,7 +54,7 @@ def grained(pixels: Pixels, wanted: str, strength: float, mask: Mask | None, too
     try:
         made = _at_own_size(part, model, tools)
     except HostError as error:
-        notes.append(f"the model {model.name} could not be used, its detail is missing: {error}")
+        notes.append(LeftOut(f"the model {model.name} could not be used, its detail is missing: {error}"))
         return Grained(pixels, "", True)
     result = pixels.copy()
     within = None if mask is None else mask[place]
@@ -74,13 +75,13 @@ def _chosen(wanted: str, there: Sequence[UpscalerFacts], notes: list[str]) -> Up
     if wanted == AUTO_UPSCALER:
         found = min(keeping, key=lambda item: not _FOR_SKIN.search(item.name), default=None)
         if found is None:
-            notes.append("there is no 1x model here, so no detail was added; docs/texture.md names some")
+            notes.append(LeftOut("there is no 1x model here, so no detail was added; docs/texture.md names some"))
         return found
     for item in there:
         if item.name == wanted:
             return item
     names = ", ".join(item.name for item in keeping) or "none"
-    notes.append(f"there is no model {wanted!r} here, so its detail is missing; 1x models here: {names}")
+    notes.append(LeftOut(f"there is no model {wanted!r} here, so its detail is missing; 1x models here: {names}"))
     return None
 
 

@@ -15,6 +15,7 @@ from lib_finisher.imaging.geometry import Box, Size, frame, paste_region, size_o
 from lib_finisher.imaging.masks import feathered
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.skin import Face, skin_by_colour, skin_of_faces
+from lib_finisher.notes import LeftOut
 from lib_finisher.stages.stage import Tools
 
 EVERYWHERE, SKIN, PERSONS, FACES = "everywhere", "skin", "persons", "faces"
@@ -105,7 +106,7 @@ def _found(names: Sequence[str], pixels: Pixels, tools: Tools, notes: list[str])
             found += tools.find(name, pixels, _SURE_OF_PERSONS, SEARCH)
         except DetectorError as error:
             failed = True
-            notes.append(f"the detector {name} could not be used: {error}")
+            notes.append(LeftOut(f"the detector {name} could not be used: {error}"))
     return merged(found, middles=True), failed
 
 

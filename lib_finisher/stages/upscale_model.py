@@ -13,6 +13,7 @@ from lib_finisher.imaging.content import content_of
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.strips import in_strips, resized_rows
+from lib_finisher.notes import LeftOut
 from lib_finisher.stages.model_check import upscaled
 from lib_finisher.stages.stage import Tools
 from lib_finisher.stages.upscaler_names import best_for, misfit
@@ -63,7 +64,7 @@ def choose_upscaler(
             notes += [told] if told else []
             return item
     names = ", ".join([*(item.name for item in there if not item.problem), LANCZOS])
-    notes.append(f"there is no upscaler {wanted!r} here, so {LANCZOS} was used; upscalers here: {names}")
+    notes.append(LeftOut(f"there is no upscaler {wanted!r} here, so {LANCZOS} was used; upscalers here: {names}"))
     return None
 
 
@@ -82,7 +83,7 @@ def enlarge(pixels: Pixels, target: Size, wanted: str, blend: float, tools: Tool
     try:
         made = _by_model(pixels, target, model, tools)
     except HostError as error:
-        notes.append(f"the upscaler {model.name} could not be used, {LANCZOS} took its place: {error}")
+        notes.append(LeftOut(f"the upscaler {model.name} could not be used, {LANCZOS} took its place: {error}"))
         return Enlarged(_lanczos(pixels, target), LANCZOS, True)
     _blend(made, pixels, blend)
     return Enlarged(made, model.name if blend >= 1 else f"{model.name} ({blend:.0%})", False)

@@ -1,0 +1,34 @@
+"""The texts that a result carries: an infotext that the web UIs paste, and Finisher's own recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lib_finisher import __version__
+from lib_finisher.finished import Finished
+from lib_finisher.hosts.port import Host
+from lib_finisher.imaging.files import LoadedPicture
+from lib_finisher.imaging.formats import INFOTEXT
+from lib_finisher.imaging.geometry import size_of
+from lib_finisher.infotext.writing import finished_infotext, notes_of, outcome_pairs, recipe_pairs
+from lib_finisher.json_text import json_text
+from lib_finisher.recipe import Recipe, write_recipe
+from lib_finisher.stages.stage import Base
+
+
+def texts_of(
+    picture: LoadedPicture, done: Finished, host: Host, recipe: Recipe, base: Base, notes: Sequence[str] = ()
+) -> dict[str, str]:
+    """By keyword. What was there of the base stays in the infotext; `notes` are what there is to say of the file."""
+    own = {
+        "version": __version__,
+        "engine": host.capabilities.engine,
+        "seed": base.seed,
+        "recipe": write_recipe(recipe),
+        "stages": {item.stage: item.status for item in done.reports},
+    }
+    if done.error:
+        own["error"] = done.error
+    pairs = recipe_pairs(recipe, host.model().family) | outcome_pairs(done, [*notes_of(done), *notes])
+    infotext = finished_infotext(picture.infotext, base, size_of(picture.pixels), pairs)
+    return {INFOTEXT: infotext, "finisher": json_text(own)}
