@@ -25,7 +25,7 @@
       this.open = new Set();
       this.unfolded = new Set();
       this.chosen = {};
-      this.values = new window.finisher.Values();
+      this.values = new window.finisher.Values(this.table.version);
       this.recipe = this.read();
       mount.addEventListener("focusout", () => { if (this.waiting) setTimeout(() => this.drawWhenQuiet(), SHORT); });
       this.draw();
@@ -45,14 +45,14 @@
 
     read() {
       const field = this.textarea();
-      this.text = field ? field.value : "{}";
+      this.text = field ? field.value : "";
       this.broken = false;
       try {
-        const value = JSON.parse(this.text || "{}");
+        const value = this.text.trim() ? JSON.parse(this.text) : this.values.empty();
         if (value && typeof value === "object" && !Array.isArray(value)) return value;
       } catch (error) { /* said below, on the page */ }
       this.broken = true;
-      return {};
+      return this.values.empty();
     }
 
     write() {

@@ -88,7 +88,9 @@
       if (this.asked === undefined || this.stale || now !== this.asked || this.choice() !== this.answered) this.show();
     }
 
-    choice() { return JSON.stringify(simple(this.editor.recipe.preset)); }
+    choice() {
+      return JSON.stringify({ ...this.editor.values.outside(), preset: simple(this.editor.recipe.preset) });
+    }
 
     async show() {
       const turn = ++this.turn, choice = this.choice();
@@ -98,7 +100,7 @@
       this.showing = true;
       let answer = null;
       try {
-        answer = await this.ask({ action: "show", recipe: { preset: JSON.parse(choice) } });
+        answer = await this.ask({ action: "show", recipe: JSON.parse(choice) });
         this.fault = "";
       } catch (error) {
         this.fault = error.message;

@@ -10,10 +10,16 @@
   // lib_finisher/api/presets.py), null until there is one: then the table's defaults are what is inherited; `expected`
   // says that there will be one.
   class Values {
-    constructor() {
-      this.recipe = {};
+    constructor(version) {
+      this.version = version;
+      this.recipe = this.empty();
       this.known = null;
       this.expected = false;
+    }
+
+    // A recipe that says nothing: what it leaves out has the defaults of today.
+    empty() {
+      return { version: this.version };
     }
 
     own(stage) {
@@ -155,9 +161,15 @@
       return count;
     }
 
+    // What the recipe says besides the stages: which presets are chosen, and which version's defaults stand below.
+    outside() {
+      return Object.fromEntries(Object.entries(this.recipe).filter(([name]) => OUTSIDE.includes(name)));
+    }
+
     // The recipe without the user's values: what is left says which presets are chosen.
     bare() {
-      return Object.fromEntries(Object.entries(this.recipe).filter(([name]) => OUTSIDE.includes(name)));
+      const { preset } = this.recipe;
+      return preset === undefined ? this.empty() : { ...this.empty(), preset };
     }
 
     // What was dropped or saved comes back under what has been changed since, which stays.
@@ -169,7 +181,7 @@
 
     // The recipe without those of the user's values that are inherited by now.
     pruned(stages) {
-      const left = this.bare();
+      const left = this.outside();
       for (const name of this.sections()) {
         const stage = stages.find((item) => item.name === name) || { name };
         const own = Object.entries(this.own(stage)).filter(([key, value]) => (key === "passes"

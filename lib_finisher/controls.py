@@ -18,6 +18,7 @@ Settings = TypeVar("Settings")
 
 _KEY = "finisher.control"
 _NO_FAMILIES: Mapping[str, Any] = MappingProxyType({})
+_NO_VERSIONS: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
 
 
 class SettingsError(ValueError):
@@ -37,7 +38,8 @@ class Control:
     control stands in the stage's row on the page; the others are a click away, under the heading `group` where they
     have one. `tabs` are the tabs it means something in, all of them where it names none. `bands` tells what a number
     means in a few words: (up to and with this value, the words), rising to the maximum. `empty` says what an empty text
-    stands for.
+    stands for. `before` holds defaults of earlier versions of the recipe: {1: {"": True}} was the general one up to and
+    with version 1, and {1: {"flux": 0.3}} that of a family.
     """
 
     name: str
@@ -58,10 +60,17 @@ class Control:
     tabs: tuple[str, ...] = ()
     bands: tuple[tuple[float, str], ...] = ()
     empty: str = ""
+    before: Mapping[int, Mapping[str, Any]] = field(default_factory=lambda: _NO_VERSIONS)
 
-    def default_for(self, family: str) -> Any:
-        """The default under a model family, the general one where the family has none of its own."""
-        return self.families.get(family, self.default)
+    def default_for(self, family: str, version: int | None = None) -> Any:
+        """The default under a model family, the general one where the family has none of its own.
+
+        `version` is the recipe's, None for today's.
+        """
+        earlier = [number for number in self.before if version is not None and version <= number]
+        then = self.before[min(earlier)] if earlier else {}
+        now = self.families.get(family, then.get("", self.default))
+        return then.get(family, now)
 
     def accepted(self) -> str:
         """What values are accepted, in words."""
@@ -94,6 +103,7 @@ def control(
     tabs: Sequence[str] = (),
     bands: Sequence[tuple[float, str]] = (),
     empty: str = "",
+    before: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> Any:
     """A dataclass field that is also a row of the table; the kind follows from the default and the choices."""
     kind = _kind_of(default, choices)
@@ -117,11 +127,20 @@ def control(
         tabs=tuple(tabs),
         bands=tuple(bands),
         empty=empty,
+        before=MappingProxyType(dict(before or {})),
     )
     return field(default=default, metadata={_KEY: row})
 
 
-def passes(item: type, default: Sequence[Any], *, label: str, help: str, most: int) -> Any:
+def passes(
+    item: type,
+    default: Sequence[Any],
+    *,
+    label: str,
+    help: str,
+    most: int,
+    before: Mapping[int, Mapping[str, Any]] | None = None,
+) -> Any:
     """A field that holds a tuple of one to `most` pass settings of the dataclass `item`."""
     row = Control(
         name="",
@@ -133,6 +152,7 @@ def passes(item: type, default: Sequence[Any], *, label: str, help: str, most: i
         item=item,
         infotext=label,
         xyz=False,
+        before=MappingProxyType(dict(before or {})),
     )
     return field(default=tuple(default), metadata={_KEY: row})
 
@@ -151,24 +171,24 @@ def _rows_of(settings: Any) -> tuple[Control, ...]:
     )
 
 
-def defaults(settings: type[Settings], family: str = "") -> Settings:
-    """The settings a family starts from."""
+def defaults(settings: type[Settings], family: str = "", version: int | None = None) -> Settings:
+    """The settings a family starts from; `version` is that of the recipe, None for today's."""
     values = {}
     for row in controls_of(settings):
+        default = row.default_for(family, version)
         if row.kind == "passes" and row.item is not None:
-            values[row.name] = tuple(_with_family(item, family) for item in row.default)
-        else:
-            values[row.name] = row.default_for(family)
+            default = tuple(_with_family(item, family, version) for item in default)
+        values[row.name] = default
     return settings(**values)
 
 
-def read(settings: type[Settings], data: Any, *, where: str, family: str = "") -> Settings:
-    """Settings from JSON data: what `data` leaves out has the family's default.
+def read(settings: type[Settings], data: Any, *, where: str, family: str = "", version: int | None = None) -> Settings:
+    """Settings from JSON data: what `data` leaves out has the family's default, in recipes of that version.
 
     Raises SettingsError with one line for every key that is unknown or whose value is not accepted.
     """
     problems: list[str] = []
-    result = _read(settings, data, where, family, problems)
+    result = _read(settings, data, where, (family, version), problems)
     if problems:
         raise SettingsError(problems)
     return result
@@ -183,15 +203,15 @@ def write(settings: Any) -> dict[str, Any]:
     return data
 
 
-def differences(settings: Any, family: str = "") -> dict[str, Any]:
+def differences(settings: Any, family: str = "", version: int | None = None) -> dict[str, Any]:
     """Settings as JSON data that names only what differs from the family's defaults; `read` fills in the same ones."""
-    plain = defaults(type(settings), family)
+    plain = defaults(type(settings), family, version)
     told: dict[str, Any] = {}
     for row in controls_of(type(settings)):
         value = getattr(settings, row.name)
         if value == getattr(plain, row.name):
             continue
-        told[row.name] = [differences(item, family) for item in value] if row.kind == "passes" else value
+        told[row.name] = [differences(item, family, version) for item in value] if row.kind == "passes" else value
     return told
 
 
@@ -202,18 +222,22 @@ def _kind_of(default: Any, choices: Sequence[str]) -> str:
     return kinds[type(default)]
 
 
-def _with_family(item: Any, family: str) -> Any:
+def _with_family(item: Any, family: str, version: int | None) -> Any:
     """A built-in pass with the family's defaults wherever the pass does not say something of its own."""
     changes = {
-        row.name: row.families[family]
+        row.name: row.default_for(family, version)
         for row in controls_of(type(item))
-        if family in row.families and getattr(item, row.name) == row.default
+        if getattr(item, row.name) == row.default
     }
     return dataclasses.replace(item, **changes)
 
 
-def _read(settings: type[Settings], data: Any, where: str, family: str, problems: list[str]) -> Settings:
-    base = defaults(settings, family)
+_Of = tuple[str, "int | None"]
+"""What decides a default: the model family, and the version of the recipe."""
+
+
+def _read(settings: type[Settings], data: Any, where: str, of: _Of, problems: list[str]) -> Settings:
+    base = defaults(settings, *of)
     if not isinstance(data, Mapping):
         problems.append(f"{where}: {_shown(data)} is not accepted; it must be an object of controls.")
         return base
@@ -223,19 +247,19 @@ def _read(settings: type[Settings], data: Any, where: str, family: str, problems
         if key not in rows:
             problems.append(_unknown(f"{where}.{key}", str(key), list(rows)))
         elif rows[key].kind == "passes":
-            values[key] = _read_passes(rows[key], value, f"{where}.{key}", family, problems)
+            values[key] = _read_passes(rows[key], value, f"{where}.{key}", of, problems)
         else:
             values[key] = _checked(rows[key], value, f"{where}.{key}", problems)
     return dataclasses.replace(base, **values) if not problems else base  # type: ignore[type-var]
 
 
-def _read_passes(row: Control, value: Any, where: str, family: str, problems: list[str]) -> tuple[Any, ...]:
+def _read_passes(row: Control, value: Any, where: str, of: _Of, problems: list[str]) -> tuple[Any, ...]:
     most = int(row.maximum or 1)
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not 1 <= len(value) <= most:
         problems.append(f"{where}: {_shown(value)} is not accepted; it must be {row.accepted()}.")
         return tuple(row.default)
     assert row.item is not None
-    return tuple(_read(row.item, item, f"{where}.{number}", family, problems) for number, item in enumerate(value, 1))
+    return tuple(_read(row.item, item, f"{where}.{number}", of, problems) for number, item in enumerate(value, 1))
 
 
 def _checked(row: Control, value: Any, where: str, problems: list[str]) -> Any:

@@ -1,4 +1,7 @@
-"""A recipe: the settings of every stage together, read from and written to JSON."""
+"""A recipe: the settings of every stage together, read from and written to JSON.
+
+A recipe says in "version" which defaults stand for what it leaves out; without it, those of version 1.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,13 @@ from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
 from lib_finisher.stages.order import STAGES
 
-SCHEMA = 1
+SCHEMA, FIRST = 2, 1
+"""The version of recipes that is written, and that of data which names none.
+
+Version 2 switches on only what nobody would take back: in version 1, refine, texture and grade were on too.
+"""
+VERSION = "version"
+SWITCH = "enabled"
 
 SECTIONS: Mapping[str, type] = MappingProxyType({BASE: BaseSettings, **{item.name: item.settings for item in STAGES}})
 """What a recipe consists of: how the picture is taken, then the stages in their order."""
@@ -34,31 +43,44 @@ class Recipe:
         return replace(self, sections=MappingProxyType({**self.sections, section: settings}))
 
 
-def default_recipe(family: str = "") -> Recipe:
-    """What a model family starts from."""
-    return Recipe(MappingProxyType({name: defaults(settings, family) for name, settings in SECTIONS.items()}))
+def default_recipe(family: str = "", version: int = SCHEMA) -> Recipe:
+    """What a model family starts from, in recipes of that version."""
+    sections: dict[str, Any] = {name: defaults(kind, family, version) for name, kind in SECTIONS.items()}
+    return Recipe(MappingProxyType(sections))
+
+
+def version_of(data: Mapping[str, Any]) -> int:
+    """The version that recipe data is written in. Raises SettingsError for one that is not known."""
+    version = data.get(VERSION, FIRST)
+    if isinstance(version, bool) or not isinstance(version, (int, float)) or version not in range(FIRST, SCHEMA + 1):
+        raise SettingsError(
+            [f"{VERSION}: {version!r} is not accepted; this Finisher reads versions {FIRST} to {SCHEMA}."]
+        )
+    return int(version)
 
 
 def read_recipe(data: Any, family: str = "") -> Recipe:
-    """A recipe from JSON data; what it leaves out has the family's default.
+    """A recipe from JSON data; what it leaves out has the family's default in the version that the data names.
 
     Raises SettingsError with a line for every stage or control that is unknown or has a value that is not accepted.
     """
     if not isinstance(data, Mapping):
         raise SettingsError([f"recipe: {type(data).__name__} is not accepted; it must be an object of stages."])
     problems: list[str] = []
-    version = data.get("version", SCHEMA)
-    if version != SCHEMA:
-        problems.append(f"version: {version!r} is not accepted; this Finisher reads version {SCHEMA}.")
+    version = SCHEMA
+    try:
+        version = version_of(data)
+    except SettingsError as error:
+        problems += error.problems
     for key in data:
-        if key != "version" and key not in SECTIONS:
+        if key != VERSION and key not in SECTIONS:
             near = difflib.get_close_matches(str(key), SECTIONS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             problems.append(f"{key}: there is no such stage.{hint} Stages: {', '.join(SECTIONS)}.")
     sections: dict[str, Any] = {}
     for name, settings in SECTIONS.items():
         try:
-            sections[name] = read(settings, data.get(name, {}), where=name, family=family)
+            sections[name] = read(settings, data.get(name, {}), where=name, family=family, version=version)
         except SettingsError as error:
             problems += error.problems
     if problems:
@@ -68,24 +90,32 @@ def read_recipe(data: Any, family: str = "") -> Recipe:
 
 def write_recipe(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON data, every control named; `read_recipe` gives the same recipe back."""
-    return {"version": SCHEMA, **{name: write(recipe[name]) for name in SECTIONS}}
+    return {VERSION: SCHEMA, **{name: write(recipe[name]) for name in SECTIONS}}
 
 
 def recorded(recipe: Recipe, family: str = "") -> dict[str, Any]:
     """What differs from the family's defaults, as JSON data; `read_recipe` makes the same recipe of it there."""
-    told = {name: differences(recipe[name], family) for name in SECTIONS}
-    return {name: data for name, data in told.items() if data}
+    return {VERSION: SCHEMA, **changed_sections(recipe, family)}
+
+
+def changed_sections(recipe: Recipe, family: str = "") -> dict[str, dict[str, Any]]:
+    """What differs from the family's defaults of today, by the stage."""
+    changed = {name: differences(recipe[name], family) for name in SECTIONS}
+    return {name: data for name, data in changed.items() if data}
 
 
 def assign(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
     """Recipe data with `stage.control=value` texts applied in turn.
 
     The value is read as JSON and, where it is none, as a text. A control of a stage's passes is set in every pass, or
-    in the one that is numbered from 1: `detail.1.confidence=0.4`. Raises SettingsError for a text of another form;
+    in the one that is numbered from 1: `detail.1.confidence=0.4`. From version 2 on, a stage that something is set of
+    is switched on, unless the data or an assignment says its switch. Raises SettingsError for a text of another form;
     whether control and value are accepted is `read_recipe`'s affair.
     """
     result = json.loads(json.dumps(dict(data)))
+    version = result.get(VERSION, FIRST)
     problems: list[str] = []
+    touched: list[str] = []
     for text in assignments:
         path, equals, value = text.partition("=")
         parts = path.strip().split(".")
@@ -96,13 +126,17 @@ def assign(data: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any
         elif not isinstance(result.setdefault(parts[0], {}), dict):
             problems.append(f"{parts[0]}: the recipe file has no object there, so {path} cannot be set.")
         else:
-            _assign(result, parts, value.strip(), text, problems)
+            _assign(result, parts, value.strip(), text, version, problems)
+            touched.append(parts[0])
     if problems:
         raise SettingsError(problems)
+    for section in touched:
+        if version != FIRST and any(row.name == SWITCH for row in controls_of(SECTIONS.get(section, BaseSettings))):
+            result[section].setdefault(SWITCH, True)
     return result
 
 
-def _assign(data: dict[str, Any], parts: list[str], value: str, text: str, problems: list[str]) -> None:
+def _assign(data: dict[str, Any], parts: list[str], value: str, text: str, version: int, problems: list[str]) -> None:
     settings, section = data[parts[0]], SECTIONS.get(parts[0])
     own = {item.name: item for item in controls_of(section)} if section is not None else {}
     row = next((item for item in own.values() if item.kind == "passes"), None)
@@ -112,7 +146,7 @@ def _assign(data: dict[str, Any], parts: list[str], value: str, text: str, probl
     if row is None or row.item is None:
         problems.append(f"{text!r}: the stage {parts[0]} has no passes.")
         return
-    passes = settings.setdefault("passes", [differences(item) for item in row.default])
+    passes = settings.setdefault("passes", [differences(item) for item in row.default_for("", version)])
     if not isinstance(passes, list) or not all(isinstance(item, dict) for item in passes):
         problems.append(f"{parts[0]}.passes: the recipe has no list of passes there, so {text!r} cannot be set.")
         return

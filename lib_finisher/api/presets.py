@@ -20,10 +20,13 @@ from lib_finisher.presets.origins import LAYERS
 from lib_finisher.presets.preset import Fragment, Preset, key_of
 from lib_finisher.presets.resolve import Resolved, masked, read_choice
 from lib_finisher.presets.store import NEW
-from lib_finisher.recipe import SECTIONS, write_recipe
+from lib_finisher.recipe import SECTIONS, VERSION, write_recipe
 
 CHOICE = "preset"
 """The key of a recipe's data that says which presets are used; "auto" where it is missing."""
+
+OUTSIDE = (CHOICE, VERSION)
+"""What a recipe's data says besides the stages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ def _show(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     """
     given = data.get("recipe", {})
     resolved, notes = resolved_for(given, around)
-    inherited, _ = resolved_for({CHOICE: split(given)[0]}, around)
+    inherited, _ = resolved_for({key: given[key] for key in OUTSIDE if key in given}, around)
     checkpoint = around.checkpoint
     return {
         "checkpoint": {
@@ -108,7 +111,7 @@ def _show(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         ],
         "content": resolved.content,
         "notes": list(notes),
-        "pass_defaults": told.pass_defaults(checkpoint.family),
+        "pass_defaults": told.pass_defaults(checkpoint.family, resolved.version),
         "targets": told.targets(around.library, checkpoint),
         **told.listed(around.library),
     }  # fmt: skip
@@ -134,7 +137,7 @@ def _save(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         draft = _of_stage(draft, data["stage"])
     before = told.own_presets(library).get(draft.key)
     stored = library.store.save(draft, data.get("expected"))
-    after = library.resolve(checkpoint, {}, read_choice([stored.name] if layer == "chosen" else None))
+    after = library.resolve(checkpoint, None, read_choice([stored.name] if layer == "chosen" else None))
     hidden = [] if data.get("stage") else masked(resolved.recipe, after)
     return {
         "saved": told.summary(Entry(stored)),

@@ -62,13 +62,13 @@ def change(told: Sequence[Any]) -> dict[str, Any]:
     return {"path": path, **{key: value for key, value in sides.items() if value is not MISSING}}
 
 
-def pass_defaults(family: str) -> dict[str, dict[str, Any]]:
-    """What a pass has under the family where it says nothing itself, by the stage."""
+def pass_defaults(family: str, version: int) -> dict[str, dict[str, Any]]:
+    """What a pass has under the family, in recipes of that version, where it says nothing itself; by the stage."""
     told = {}
     for section, settings in SECTIONS.items():
         for row in controls_of(settings):
             if row.kind == "passes" and row.item is not None:
-                told[section] = write(defaults(row.item, family))
+                told[section] = write(defaults(row.item, family, version))
     return told
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lib_finisher.cli import detectors, presets
 from lib_finisher.controls import SettingsError
-from lib_finisher.recipe import Recipe, assign, read_recipe
+from lib_finisher.recipe import SCHEMA, VERSION, Recipe, assign, read_recipe
 from lib_finisher.stages.upscale_targets import scaled_to
 
 
@@ -52,7 +52,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
 
 def recipe_of(options: argparse.Namespace, family: str = "") -> Recipe:
     """The recipe of the call: --recipe, then --preset below it, --set and --upscale-to above. Raises SettingsError."""
-    data: Any = {}
+    data: Any = {VERSION: SCHEMA}
     if options.recipe is not None:
         try:
             data = json.loads(options.recipe.read_bytes())

@@ -35,7 +35,7 @@ from lib_finisher.presets.share import (
     preview,
     read_bundle,
 )
-from lib_finisher.recipe import Recipe, recorded
+from lib_finisher.recipe import Recipe, changed_sections, recorded
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _EXAMPLES = """\
@@ -150,14 +150,14 @@ def at_hand(options: argparse.Namespace, recipe: Recipe, host: Host, here: Here)
     """The recipe with models of presets that are not here replaced, and a line for each; as it is without presets."""
     if not options.preset:
         return recipe, ()
-    found = _chosen(options, {}, host.model().family)
+    found = _chosen(options, None, host.model().family)
     recipe, notes = with_what_is_here(recipe, here, found.instead)
     for note in notes:
         warn(f"finisher: {note}")
     return recipe, notes
 
 
-def _chosen(options: argparse.Namespace, data: Mapping[str, Any], family: str) -> Resolved:
+def _chosen(options: argparse.Namespace, data: Mapping[str, Any] | None, family: str) -> Resolved:
     choice = read_choice(options.preset)
     try:
         return Library(options.presets or data_folder()).resolve(Checkpoint("", family=family), data, choice)
@@ -221,7 +221,7 @@ def _resolve(options: argparse.Namespace, library: Library) -> int:
         tell(f"  {item.entry.preset.name} ({item.entry.source}): {item.reason}; {told}")
     if not candidates:
         tell("  no preset is for this checkpoint")
-    values = paths(recorded(found.recipe, found.family))
+    values = paths(changed_sections(found.recipe, found.family))
     tell(
         "what differs from the defaults of its family:" if values else "nothing differs from the defaults of its family"
     )

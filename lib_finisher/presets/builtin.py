@@ -1,7 +1,7 @@
 """The presets that come with Finisher: one for few-step models, used by itself, and one for each use, to be chosen.
 
-What they leave out is what the model's family starts from. Strengths are stated only where they are the point, so that
-rectified-flow families and the embedded engine keep their own.
+What they leave out is what the model's family starts from; those for a use say which stages they switch on. Strengths
+are stated only where they are the point, so that rectified-flow families and the embedded engine keep their own.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _MOST: Mapping[str, Mapping[str, float]] = {
     EMBEDDED: {"refine": 0.15, "detail": 0.25, "upscale": 0.15},
 }
 _OFF: Mapping[str, Any] = {"enabled": False}
+_USED = ("refine", "detail", "upscale", "texture", "grade")
 
 
 def _face(detector: str = _FACE, **more: Any) -> dict[str, Any]:
@@ -52,9 +53,14 @@ def _use(
     families: Mapping[str, Fragment] | None = None,
     notes: str = "",
 ) -> Preset:
-    """A preset for a use; `detail` are its passes. Flow models and the embedded engine get weaker strengths."""
+    """A preset for a use; `detail` are its passes. Flow models and the embedded engine get weaker strengths.
+
+    The stages of most uses are switched on, unless the recipe says otherwise.
+    """
     passes = [dict(item) for item in detail]
-    whole = {**recipe, "detail": {**recipe.get("detail", {}), "passes": passes}} if passes else recipe
+    whole: dict[str, Any] = {**recipe, **{stage: {"enabled": True, **recipe.get(stage, {})} for stage in _USED}}
+    if passes:
+        whole["detail"]["passes"] = passes
     special = {key: dict(value) for key, value in (families or {}).items()}
     for family, most in _MOST.items():
         weaker = {section: told for section in most if (told := _capped(whole.get(section, {}), most[section]))}

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lib_finisher.controls import Control, SettingsError, controls_of, differences, read, write
 from lib_finisher.presets.preset import Fragment
-from lib_finisher.recipe import SECTIONS, Recipe, read_recipe
+from lib_finisher.recipe import SCHEMA, SECTIONS, VERSION, Recipe, read_recipe
 
 MISSING = object()
 EVERY = "every"
 """Beside a stage's controls: what holds in every one of its passes, {"detail": {"every": {"steps": 12}}}."""
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What a recipe starts from: what presets `say`, and the version of recipes that all of them mean the same in."""
+
+    said: Fragment
+    version: int = SCHEMA
+
+    def recipe(self, family: str) -> Recipe:
+        """The recipe itself under that family."""
+        return read_recipe({VERSION: self.version, **expanded(self.said, self.version)}, family)
 
 
 def usable(data: Fragment, where: str = "") -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
@@ -25,7 +38,7 @@ def usable(data: Fragment, where: str = "") -> tuple[dict[str, dict[str, Any]], 
     for section, controls in data.items():
         settings = SECTIONS.get(section)
         if settings is None:
-            notes += [f"{where}{section}: there is no such stage here; it is left out"] if section != "version" else []
+            notes += [f"{where}{section}: there is no such stage here; it is left out"] if section != VERSION else []
             continue
         kept = _usable_controls(settings, controls, f"{where}{section}", notes)
         if kept:
@@ -56,14 +69,19 @@ def laid_over(below: Fragment, above: Fragment) -> dict[str, dict[str, Any]]:
     return merged
 
 
-def expanded(data: Fragment) -> dict[str, dict[str, Any]]:
-    """Recipe data as `recipe.read_recipe` knows it: what is said of every pass stands in each of them."""
+def expanded(data: Fragment, version: int = SCHEMA) -> dict[str, dict[str, Any]]:
+    """Recipe data as `recipe.read_recipe` knows it: what is said of every pass stands in each of them.
+
+    `version` is that of the recipe, whose passes they are where the data has no list of its own.
+    """
     told: dict[str, dict[str, Any]] = {}
     for section, controls in data.items():
         told[section] = {name: value for name, value in controls.items() if name != EVERY}
         passes = passes_of(section)
         if passes is not None and EVERY in controls and passes.name not in controls:
-            told[section][passes.name] = [{**differences(item), **controls[EVERY]} for item in passes.default]
+            told[section][passes.name] = [
+                {**differences(item), **controls[EVERY]} for item in passes.default_for("", version)
+            ]
     return told
 
 
@@ -75,13 +93,15 @@ def passes_of(section: str) -> Control | None:
     return next((row for row in rows if row.kind == "passes"), None)
 
 
-def changes(shown: Recipe, below: Fragment, family: str) -> dict[str, dict[str, Any]]:
+def changes(shown: Recipe, below: Inherited, family: str) -> dict[str, dict[str, Any]]:
     """What to lay over `below` so that it becomes `shown` under that family: what differs, passes as a whole."""
-    inherited = read_recipe(expanded(below), family)
+    inherited = below.recipe(family)
     told: dict[str, dict[str, Any]] = {}
     for section, settings in SECTIONS.items():
         differing = {
-            row.name: written(row, getattr(shown[section], row.name), family, below.get(section, {}).get(EVERY, {}))
+            row.name: written(
+                row, getattr(shown[section], row.name), family, below.said.get(section, {}).get(EVERY, {})
+            )
             for row in controls_of(settings)
             if getattr(shown[section], row.name) != getattr(inherited[section], row.name)
         }
@@ -102,7 +122,7 @@ def paths(data: Fragment) -> dict[str, Any]:
     """Each value by its path: "refine.steps", "detail.passes.1.confidence", and "detail.passes" for the number."""
     told: dict[str, Any] = {}
     for section, controls in data.items():
-        for name, value in controls.items():
+        for name, value in controls.items() if isinstance(controls, Mapping) else ():
             if name == EVERY and isinstance(value, Mapping):
                 told |= {f"{section}.{EVERY}.{key}": inner for key, inner in value.items()}
             elif isinstance(value, list):

@@ -1,7 +1,8 @@
 """The schema of a preset's file, and how a file of an older one becomes one of today's.
 
 Schema 0 is a bare recipe, as the command line writes and reads it: {"version": 1, "refine": {...}, ...}. It has no
-name, and every control that it names keeps its value. Schema 1 wraps a recipe's differences in what a preset has.
+name, and every control that it names keeps its value. Schema 1 wraps a recipe's differences in what a preset has. In
+schema 2 the recipe within says its version, as a recipe does elsewhere; without it, it is one of version 1.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lib_finisher.presets.errors import NewerSchema, PresetError
+from lib_finisher.recipe import FIRST
 
 MARK = "finisher_preset"
-SCHEMA = 1
+SCHEMA = 2
 
 
 def schema_of(data: Any) -> int:
@@ -40,12 +42,20 @@ def to_current(data: Any, name: str) -> dict[str, Any]:
     return result
 
 
+def schema_for(version: int) -> int:
+    """The schema of a file whose recipe is of that version: what an older Finisher can use stays readable for it."""
+    return 1 if version == FIRST else SCHEMA
+
+
 def _named(recipe: dict[str, Any], name: str) -> dict[str, Any]:
-    stages = {key: value for key, value in recipe.items() if key != "version"}
-    return {MARK: 1, "name": name, "recipe": stages}
+    return {MARK: 1, "name": name, "recipe": recipe}
 
 
-_STEPS: tuple[Callable[[dict[str, Any], str], dict[str, Any]], ...] = (_named,)
+def _with_version(preset: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**preset, MARK: 2}
+
+
+_STEPS: tuple[Callable[[dict[str, Any], str], dict[str, Any]], ...] = (_named, _with_version)
 """From schema 0 to 1, from 1 to 2, and so on: a new schema adds one function and is one higher."""
 
 assert len(_STEPS) == SCHEMA

@@ -9,7 +9,7 @@ from typing import Any
 from lib_finisher.controls import Control, controls_of
 from lib_finisher.presets.fragment import EVERY, passes_of
 from lib_finisher.presets.preset import Fragment
-from lib_finisher.recipe import SECTIONS, Recipe, default_recipe
+from lib_finisher.recipe import SCHEMA, SECTIONS, Recipe, default_recipe
 
 DEFAULT, FAMILY, VARIANT, EVERYTHING, CHECKPOINT, CHOSEN, YOU = (
     "default", "family", "variant", "everything", "checkpoint", "chosen", "you",
@@ -26,15 +26,20 @@ class Origin:
     preset: str = ""
 
 
-def origins_of(recipe: Recipe, family: str, sources: Sequence[tuple[Origin, Fragment]]) -> dict[str, Origin]:
+def origins_of(
+    recipe: Recipe, family: str, sources: Sequence[tuple[Origin, Fragment]], earlier: tuple[int, Origin] | None = None
+) -> dict[str, Origin]:
     """The origin of each control by its path; `sources` are what was laid over one another, the weakest first.
 
-    "detail.passes" is for the list, "detail.passes.1.confidence" for a control of its first pass.
+    "detail.passes" is for the list, "detail.passes.1.confidence" for a control of its first pass. Where the defaults
+    are those of an `earlier` version of recipes, it is given with what brought it, which those that differ come from.
     """
+    version, brought = earlier or (SCHEMA, Origin(DEFAULT))
     told: dict[str, Origin] = {}
     for section, settings in SECTIONS.items():
         for row in controls_of(settings):
-            told[f"{section}.{row.name}"] = _by_family(row, family)
+            changed = row.default_for(family, version) != row.default_for(family)
+            told[f"{section}.{row.name}"] = brought if changed else _by_family(row, family)
         passes = passes_of(section)
         if passes is not None:
             told |= _default_passes(section, passes, family)

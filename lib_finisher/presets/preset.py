@@ -12,9 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 from lib_finisher.json_text import json_text
-from lib_finisher.presets.errors import PresetError
-from lib_finisher.presets.migrations import MARK, SCHEMA, to_current
+from lib_finisher.presets.errors import NewerSchema, PresetError
+from lib_finisher.presets.migrations import MARK, schema_for, to_current
 from lib_finisher.presets.pattern import Pattern, PatternError
+from lib_finisher.recipe import FIRST, SCHEMA, VERSION
 
 AUTO, NONE = "auto", "none"
 MOST_NAME, MOST_TEXT, MOST_RULES = 300, 10_000, 200
@@ -68,7 +69,8 @@ class Preset:
     `recipe` holds for every model. `families` and `variants` hold more under a model family or variant, by its id;
     "flow" stands for all rectified-flow families. `stage` names the one stage that the preset is about, "" a whole
     recipe. `instead` names, best first, what takes the place of a model file that is not here. `more` is what another
-    version of Finisher has written into the file: it is kept. Dates are UTC, as in 2026-11-21T10:00:00Z.
+    version of Finisher has written into the file: it is kept. Dates are UTC, as in 2026-11-21T10:00:00Z. `version` is
+    that of its recipes: what they leave out has that version's defaults, as far as nothing below says it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Preset:
     locked: bool = False
     instead: Mapping[str, Sequence[str]] = field(default_factory=lambda: _NOTHING)
     more: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    version: int = SCHEMA
 
     @property
     def key(self) -> str:
@@ -94,7 +97,8 @@ class Preset:
     @property
     def content(self) -> str:
         """Ten digits that change when what the preset does changes, and with nothing else."""
-        return digest_of([self.stage, self.recipe, self.families, self.variants, self.instead])[:10]
+        said = [self.stage, self.recipe, self.families, self.variants, self.instead]
+        return digest_of(said if self.version == FIRST else [*said, self.version])[:10]
 
     @property
     def revision(self) -> str:
@@ -103,13 +107,13 @@ class Preset:
 
     def as_json(self) -> dict[str, Any]:
         """The preset as JSON data of the current schema; `read_preset` gives the same preset back."""
-        told: dict[str, Any] = {MARK: SCHEMA, "name": self.name}
+        told: dict[str, Any] = {MARK: schema_for(self.version), "name": self.name}
         told |= {name: getattr(self, name) for name in _TEXTS if getattr(self, name)}
         if self.locked:
             told["locked"] = True
         if self.match:
             told["match"] = self.match.as_json()
-        told["recipe"] = _plain(self.recipe)
+        told["recipe"] = {**({} if self.version == FIRST else {VERSION: self.version}), **_plain(self.recipe)}
         told |= {name: _plain(getattr(self, name)) for name in _OBJECTS if getattr(self, name)}
         return {**told, **{key: _plain(value) for key, value in self.more.items() if key not in told}}
 
@@ -165,9 +169,12 @@ def read_preset(data: Any, name: str = "") -> Preset:
     problems += [f"{key}: it must be {noun}" for key, noun in wrong]
     if problems:
         raise PresetError(f"the preset {values['name']!r} cannot be read: {'; '.join(problems)}.")
+    stages = dict(data.get("recipe", {}))
+    version = _version(stages.pop(VERSION, FIRST))
     preset = Preset(
         **values,
-        recipe=_fragment(data.get("recipe", {}), "recipe"),
+        version=version,
+        recipe=_fragment(stages, "recipe"),
         families={key: _fragment(value, f"families.{key}") for key, value in data.get("families", {}).items()},
         variants={key: _fragment(value, f"variants.{key}") for key, value in data.get("variants", {}).items()},
         match=_match(data.get("match", {})),
@@ -219,6 +226,14 @@ _SHAPES = (
     ("instead", dict, "an object of lists of names"),
     ("locked", bool, "true or false"),
 )
+
+
+def _version(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < FIRST:
+        raise PresetError(f"recipe.{VERSION}: {value!r} is no number of a version.")
+    if value > SCHEMA:
+        raise NewerSchema(f"its recipe is of version {value}; this Finisher knows {SCHEMA} at most. Update Finisher.")
+    return value
 
 
 def _fragment(data: Any, where: str) -> Fragment:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lib_finisher.presets.errors import PresetError, Unknown
-from lib_finisher.presets.fragment import all_paths, changes, compared, expanded, laid_over, usable
+from lib_finisher.presets.fragment import Inherited, all_paths, changes, compared, expanded, laid_over, usable
 from lib_finisher.presets.matching import Candidate, Checkpoint, Entry, Level, explain
 from lib_finisher.presets.origins import (
     CHECKPOINT,
@@ -23,7 +23,7 @@ from lib_finisher.presets.origins import (
     origins_of,
 )  # fmt: skip
 from lib_finisher.presets.preset import AUTO, NONE, Fragment, Match, Preset, digest_of, key_of
-from lib_finisher.recipe import Recipe, read_recipe
+from lib_finisher.recipe import FIRST, SCHEMA, VERSION, Recipe, read_recipe, version_of
 from lib_finisher.stages.diffusion import FLOW_FAMILIES
 
 FLOW = "flow"
@@ -53,7 +53,8 @@ class Resolved:
     """The recipe that runs. `origins` has an entry for every control, by its path ("detail.passes.1.confidence").
 
     `content` has ten digits that change with what the presets say, "" where none takes part; `instead` is what may
-    take the place of a model that is not here.
+    take the place of a model that is not here. `version` is the oldest of the recipes that take part: what nobody says
+    has its defaults.
     """
 
     recipe: Recipe
@@ -63,6 +64,7 @@ class Resolved:
     content: str
     notes: tuple[str, ...]
     instead: Mapping[str, Sequence[str]]
+    version: int = SCHEMA
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,24 +89,28 @@ def resolve(
 ) -> Resolved:
     """The recipe for a checkpoint: the same arguments, the same result.
 
-    `own` is what the user or the request says itself; it is read as strictly as without presets. What a preset says
-    and this Finisher cannot use is left out with a note. Raises SettingsError for `own`, Unknown for a chosen preset.
+    `own` is what the user or the request says itself, None for nothing at all; it is read as strictly as without
+    presets. What a preset says and this Finisher cannot use is left out with a note. Raises SettingsError for `own`,
+    Unknown for a chosen preset.
     """
     entries, choice = tuple(entries), choice or Choice()
     layers, notes = _layers(checkpoint, entries, choice)
     said: dict[str, dict[str, Any]] = {}
     for layer in layers:
         said = laid_over(said, layer.content)
-    content = digest_of(said)[:10] if layers else ""
-    mine = dict(own or {})
-    recipe = read_recipe(_with_own(expanded(said), mine), checkpoint.family)
+    mine = {VERSION: SCHEMA} if own is None else dict(own)
+    of_presets = min((item.entry.preset.version for item in layers), default=SCHEMA)
+    content = digest_of(said if of_presets == FIRST else [said, of_presets])[:10] if layers else ""
+    version = min(version_of(mine), of_presets)
+    recipe = read_recipe({**_with_own(expanded(said, version), mine), VERSION: version}, checkpoint.family)
     sources = [(Origin(item.layer, item.entry.preset.name), item.content) for item in layers]
     sources.append((Origin(YOU), {key: value for key, value in mine.items() if isinstance(value, Mapping)}))
-    origins = origins_of(recipe, checkpoint.family, sources)
+    oldest = (Origin(item.layer, item.entry.preset.name) for item in layers if item.entry.preset.version == version)
+    origins = origins_of(recipe, checkpoint.family, sources, (version, next(oldest, Origin(DEFAULT))))
     instead: dict[str, Sequence[str]] = {}
     for layer in layers:
         instead |= layer.entry.preset.instead
-    return Resolved(recipe, checkpoint.family, MappingProxyType(origins), layers, content, notes, instead)
+    return Resolved(recipe, checkpoint.family, MappingProxyType(origins), layers, content, notes, instead, version)
 
 
 def said_to(preset: Preset, checkpoint: Checkpoint) -> Fragment:
@@ -136,23 +142,25 @@ def to_save(
     return changes(shown, below(checkpoint, entries, layer, name, variant), checkpoint.family)
 
 
-def below(
-    checkpoint: Checkpoint, entries: Iterable[Entry], layer: str, name: str, variant: str = ""
-) -> dict[str, dict[str, Any]]:
+def below(checkpoint: Checkpoint, entries: Iterable[Entry], layer: str, name: str, variant: str = "") -> Inherited:
     """What a preset of that name in `layer` lies over for the checkpoint.
 
-    `variant` is the one meant for the layer VARIANT, by default the checkpoint's first. For the layer CHOSEN it is what
-    all presets for this checkpoint say. Raises PresetError for a layer that no preset can be in.
+    Its version is no newer than that of the preset itself. `variant` is the one meant for the layer VARIANT, by default
+    the checkpoint's first. For the layer CHOSEN it is what all presets for this checkpoint say. Raises PresetError for
+    a layer that no preset can be in.
     """
     if layer in (DEFAULT, YOU) or layer not in LAYERS:
         raise PresetError(f"{layer!r}: a preset is saved for {', '.join(LAYERS[1:-1])}.")
+    entries = tuple(entries)
     others = [item for item in entries if item.preset.key != key_of(name)]
+    version = min((item.preset.version for item in entries if item.preset.key == key_of(name)), default=SCHEMA)
     place = _rank(layer, checkpoint.variants.index(variant) if variant in checkpoint.variants else 0)
     said: dict[str, dict[str, Any]] = {}
     for item in explain(checkpoint, others)[::-1]:
         if item.used and _rank(_layer_of(item), item.place) < place:
             said = laid_over(said, usable(said_to(item.entry.preset, checkpoint))[0])
-    return said
+            version = min(version, item.entry.preset.version)
+    return Inherited(said, version)
 
 
 def masked(shown: Recipe, resolved: Resolved) -> tuple[tuple[str, Origin], ...]:

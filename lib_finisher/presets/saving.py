@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from lib_finisher.controls import Control, controls_of
-from lib_finisher.presets.fragment import EVERY, expanded, laid_over, usable, written
+from lib_finisher.presets.fragment import EVERY, Inherited, laid_over, usable, written
 from lib_finisher.presets.matching import Checkpoint
 from lib_finisher.presets.preset import Fragment, Preset
 from lib_finisher.presets.resolve import parts_for, said_to
-from lib_finisher.recipe import SECTIONS, Recipe, read_recipe
+from lib_finisher.recipe import SECTIONS, Recipe
 
 _Part = dict[str, dict[str, Any]]
 
 
-def edited(there: Preset, shown: Recipe, said: Fragment, below: Fragment, checkpoint: Checkpoint) -> Preset:
+def edited(there: Preset, shown: Recipe, said: Fragment, below: Inherited, checkpoint: Checkpoint) -> Preset:
     """The preset `there`, changed so that it makes the recipe `shown` of what lies `below` it for the checkpoint.
 
     `said` is what differs between those two, see `resolve.to_save`. A control that has its value already stays as it is
@@ -24,8 +24,8 @@ def edited(there: Preset, shown: Recipe, said: Fragment, below: Fragment, checkp
     for its variant or family), and otherwise in the recipe; where nothing else says it and it is inherited, it is said
     no more. Stages and controls that this Finisher does not know stay.
     """
-    whole = laid_over(below, usable(said_to(there, checkpoint))[0])
-    before = read_recipe(expanded(whole), checkpoint.family)
+    whole = laid_over(below.said, usable(said_to(there, checkpoint))[0])
+    before = Inherited(whole, min(below.version, there.version)).recipe(checkpoint.family)
     recipe = _copied(there.recipe)
     families = {key: _copied(part) for key, part in there.families.items()}
     variants = {key: _copied(part) for key, part in there.variants.items()}

@@ -10,12 +10,12 @@ from typing import Any
 
 from lib_finisher.controls import SettingsError
 from lib_finisher.presets.errors import PresetError
-from lib_finisher.presets.fragment import compared, expanded, paths, usable
-from lib_finisher.presets.migrations import MARK
+from lib_finisher.presets.fragment import Inherited, compared, paths, usable
+from lib_finisher.presets.migrations import MARK, SCHEMA
 from lib_finisher.presets.missing import Here, missing_names
 from lib_finisher.presets.preset import Preset, check_rules, key_of, parse, read_preset
 from lib_finisher.presets.store import NEW, PresetStore
-from lib_finisher.recipe import read_recipe
+from lib_finisher.recipe import VERSION
 
 BUNDLE, BUNDLE_SCHEMA = "finisher_presets", 1
 MOST_PRESETS = 500
@@ -134,14 +134,13 @@ def from_recipe(data: Any, name: str) -> Preset:
         data = data["recipe"]
     if not isinstance(data, Mapping):
         raise PresetError("a recipe is an object of stages.")
-    stages = {key: value for key, value in data.items() if key != "version"}
-    return read_preset({MARK: 1, "name": name, "recipe": stages})
+    return read_preset({MARK: SCHEMA, "name": name, "recipe": data})
 
 
 def _preview(preset: Preset, before: Preset | None, here: Here) -> Preview:
     clean, notes = usable(preset.recipe)
     try:
-        missing = missing_names(read_recipe(expanded(clean)), here)
+        missing = missing_names(Inherited(clean, preset.version).recipe(""), here)
     except SettingsError as error:
         missing, notes = (), (*notes, *error.problems)
     if before is None:
@@ -156,7 +155,10 @@ def _same(first: Preset, second: Preset) -> bool:
 
 
 def _said(preset: Preset) -> dict[str, Any]:
-    told = {name: value for name, value in preset.as_json().items() if isinstance(value, str) and name in _TEXTS}
+    told: dict[str, Any] = {
+        name: value for name, value in preset.as_json().items() if isinstance(value, str) and name in _TEXTS
+    }
+    told[f"recipe.{VERSION}"] = preset.version
     told |= {f"match.{rule}": value for rule, value in preset.match.as_json().items()}
     told |= paths(preset.recipe)
     for kind, parts in (("families", preset.families), ("variants", preset.variants)):

@@ -15,7 +15,9 @@ _DETAIL, _GRAIN = "Detail", "Grain"
 class GradeSettings:
     """Colour, contrast and grain, in the order in which they are applied."""
 
-    enabled: bool = control(True, label="Enable", help="Gentle colour and contrast, then grain.")
+    enabled: bool = control(
+        False, label="Enable", help="Gentle colour and contrast, then grain.", before={1: {"": True}}
+    )
     colour_pass: float = control(
         0.0, group=_PASS, label="Colour pass", minimum=0.0, maximum=0.5, step=0.01,
         help="Denoising strength of a redraw before the grade, 0.15 to 0.25; 0 leaves it out.",

@@ -29,7 +29,9 @@ _BELOW, _ABOVE = 0.05, 0.15
 class RefineSettings(Diffusion):
     """Whole-image img2img."""
 
-    enabled: bool = control(True, label="Enable", help="Redraw the whole picture once before anything else.")
+    enabled: bool = control(
+        False, label="Enable", help="Redraw the whole picture once before anything else.", before={1: {"": True}}
+    )
     denoising_strength: float = control(
         0.35,
         label="Denoising strength",

@@ -54,7 +54,9 @@ class TextureRedraw(Tiled):
 class TextureSettings:
     """Redraws first, then a model's grain, then the lift."""
 
-    enabled: bool = control(True, label="Enable", help="Lift fine skin and fabric texture, or add to it.")
+    enabled: bool = control(
+        False, label="Enable", help="Lift fine skin and fabric texture, or add to it.", before={1: {"": True}}
+    )
     strength: float = control(
         0.4, label="Strength", prominent=True, help="How much fine texture is lifted; above 1 it looks sharpened.",
         minimum=0.0, maximum=2.0, step=0.05,

@@ -13,10 +13,11 @@ from typing import Any
 
 import gradio
 
+from lib_finisher.recipe import SCHEMA, VERSION
 from lib_finisher.ui import regions
 from lib_finisher.ui.table import Offer, page_table
 
-EMPTY_RECIPE = "{}"
+EMPTY_RECIPE = json.dumps({VERSION: SCHEMA})
 
 Accordion = Callable[..., Any]
 """Makes the host's InputAccordion: called with (value, label=..., elem_id=...)."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lib_finisher.controls import Control, controls_of, differences
+from lib_finisher.recipe import SCHEMA
 from lib_finisher.stages import base
 from lib_finisher.stages.order import STAGES
 
@@ -27,11 +28,11 @@ class Offer:
 
 
 def page_table(offer: Offer, family: str = "", tab: str = "") -> dict[str, Any]:
-    """The stages in order, each with its controls, as JSON data for the page's script.
+    """The stages in order, each with its controls, as JSON data for the page's script; and the version of recipes.
 
     With the base's row in a named tab ("txt2img" or "img2img"), as far as its controls mean something there.
     """
-    table: dict[str, Any] = {"stages": [_stage(stage, offer, family) for stage in STAGES]}
+    table: dict[str, Any] = {"version": SCHEMA, "stages": [_stage(stage, offer, family) for stage in STAGES]}
     rows = [row for row in controls_of(base.BaseSettings) if not row.tabs or tab in row.tabs]
     if tab and rows:
         table["base"] = {

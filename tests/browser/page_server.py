@@ -55,8 +55,10 @@ def echoed(page: Any, button: str) -> Any:
 
 
 def given(page: Any) -> dict[str, Any]:
-    """The recipe that a generation would be given now."""
-    return json.loads(echoed(page, "generate")[1])  # type: ignore[no-any-return]
+    """The recipe that a generation would be given now, without its version."""
+    recipe = json.loads(echoed(page, "generate")[1])
+    recipe.pop("version", None)
+    return recipe  # type: ignore[no-any-return]
 
 
 def type_into(page: Any, identity: str, text: str) -> None:

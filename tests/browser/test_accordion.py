@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.page_server import GRADIOS, given, serving, type_into
+from tests.browser.page_server import GRADIOS, echoed, serving, type_into
+from tests.browser.page_server import given as whole
 from tests.conftest import ROOT
 
 DETAIL = "finisher-txt2img-detail"
+SWITCHED_ON = ("refine", "texture", "grade")
+STAGES = ("refine", "extend", "repair", "detail", "upscale", "texture", "grade")
 
 # The colour a stage's name is written in, and the nearest background behind it that is not transparent.
 _COLOURS = """() => {
@@ -28,6 +32,17 @@ pytest.importorskip("playwright.sync_api", reason="playwright is installed for t
 pytestmark = pytest.mark.slow
 
 
+def given(page: Any) -> dict[str, Any]:
+    """The recipe that a generation would be given now, beyond the stages that each test begins with."""
+    recipe = whole(page)
+    for stage in SWITCHED_ON:
+        if recipe.get(stage, {}).get("enabled"):
+            del recipe[stage]["enabled"]
+        if recipe.get(stage) == {}:
+            del recipe[stage]
+    return recipe
+
+
 @pytest.fixture(scope="module", params=GRADIOS)
 def served(request: pytest.FixtureRequest) -> Iterator[str]:
     with serving(request.param) as url:
@@ -41,6 +56,8 @@ def page(browser: Any, served: str) -> Iterator[Any]:
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(served)
     opened.wait_for_selector(".finisher-row", timeout=60_000)
+    for stage in SWITCHED_ON:
+        opened.check(f"#finisher-txt2img-{stage}-on")
     yield opened
     opened.close()
     assert errors == []
@@ -50,16 +67,19 @@ def test_every_stage_has_its_row_in_order_and_nothing_is_changed(page: Any) -> N
     assert page.locator(".finisher-stage span").all_inner_texts() == [
         "Base", "Refine", "Extend", "Repair", "Detail", "Upscale", "Texture", "Grade",
     ]  # fmt: skip
-    assert given(page) == {}
+    for stage in SWITCHED_ON:
+        page.uncheck(f"#finisher-txt2img-{stage}-on")
+    assert [stage for stage in STAGES if page.is_checked(f"#finisher-txt2img-{stage}-on")] == ["detail", "upscale"]
+    assert json.loads(echoed(page, "generate")[1]) == {"version": 2}
     assert page.evaluate("() => document.querySelectorAll('.finisher-editor *').length") < 400
 
 
 def test_what_is_changed_and_only_that_is_in_the_recipe(page: Any) -> None:
     type_into(page, "finisher-txt2img-grade-row-contrast", "0.3")
-    page.uncheck("#finisher-txt2img-refine-on")
-    assert given(page) == {"grade": {"contrast": 0.3}, "refine": {"enabled": False}}
+    page.uncheck("#finisher-txt2img-detail-on")
+    assert given(page) == {"grade": {"contrast": 0.3}, "detail": {"enabled": False}}
     type_into(page, "finisher-txt2img-grade-row-contrast", "0.1")
-    page.check("#finisher-txt2img-refine-on")
+    page.check("#finisher-txt2img-detail-on")
     assert given(page) == {}
 
 
@@ -133,7 +153,7 @@ def test_the_keyboard_reaches_everything(page: Any) -> None:
 
 
 def test_every_field_says_what_it_does(page: Any) -> None:
-    for stage in ("refine", "extend", "repair", "detail", "upscale", "texture", "grade"):
+    for stage in STAGES:
         page.click(f"#finisher-txt2img-{stage}-pen")
     labels = page.locator(".finisher-field label")
     assert labels.count() > 60

@@ -176,7 +176,7 @@ def test_nothing_is_ever_overwritten_unasked(tmp_path: Path, small: Image.Image)
     small.save(folder / "a.png")
     small.rotate(180).save(folder / "sub" / "a.png")
     before = (folder / "a.png").read_bytes()
-    only_grade = [f"--set={name}.enabled=false" for name in ("refine", "detail", "upscale", "texture")]
+    only_grade = ["--set=detail.enabled=false", "--set=upscale.enabled=false", "--set=grade.enabled=true"]
     call = [
         "finish",
         str(folder / "a.png"),
@@ -249,7 +249,7 @@ def test_a_cache_that_cannot_be_used_costs_only_time(tmp_path: Path, small: Imag
 
 def test_two_runs_at_once_into_one_folder_lose_nothing(tmp_path: Path, small: Image.Image) -> None:
     small.save(tmp_path / "a.png")
-    only_grade = [f"--set={name}.enabled=false" for name in ("refine", "detail", "upscale", "texture")]
+    only_grade = ["--set=detail.enabled=false", "--set=upscale.enabled=false", "--set=grade.enabled=true"]
     call = [
         sys.executable, "-m", "lib_finisher", "finish", str(tmp_path / "a.png"), "--out", str(tmp_path / "o"),
         "--no-cache", *only_grade,
@@ -354,7 +354,8 @@ def test_as_a_program_with_ctrl_c(tmp_path: Path) -> None:
 
     call = [
         sys.executable, "-m", "lib_finisher", "finish", str(PORTRAIT), "--out", str(tmp_path / "out"), "--json",
-        "--cache", str(tmp_path / "cache"), "--set", "upscale.steps=100", "--upscale-to", "3",
+        "--cache", str(tmp_path / "cache"), "--set", "refine.enabled=true", "--set", "upscale.steps=100",
+        "--upscale-to", "3",
     ]  # fmt: skip
     process = subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120

@@ -21,7 +21,7 @@ from lib_finisher.cli import main
 from lib_finisher.imaging import saving
 from tests.conftest import PORTRAIT, ROOT
 
-ONLY_GRADE = [f"--set={name}.enabled=false" for name in ("refine", "detail", "upscale", "texture")]
+ONLY_GRADE = ["--set=detail.enabled=false", "--set=upscale.enabled=false", "--set=grade.enabled=true"]
 # A name in Latin-1, as Python has it where names are UTF-8.
 LATIN = os.fsdecode(b"caf\xe9")
 

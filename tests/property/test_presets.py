@@ -88,7 +88,8 @@ def some_checkpoint(chance: random.Random) -> Checkpoint:
 def some_preset(chance: random.Random, number: int) -> Preset:
     families = {"flow": fragment(chance)} if chance.random() < 0.3 else {}
     variants = {"few-step": fragment(chance)} if chance.random() < 0.3 else {}
-    return Preset(f"preset {number}", fragment(chance), families, variants, chance.choice(MATCHES))
+    version = chance.choice([1, 2])
+    return Preset(f"preset {number}", fragment(chance), families, variants, chance.choice(MATCHES), version=version)
 
 
 def some_entries(chance: random.Random) -> list[Entry]:
@@ -177,7 +178,7 @@ def test_origins_are_true(chance: random.Random) -> None:
     """What is said to come from the table is the table's, and what the user says is the user's."""
     checkpoint, entries, own = some_checkpoint(chance), some_entries(chance), fragment(chance, every=False)
     found = resolve(checkpoint, entries, own)
-    plain = paths(write_recipe_of(default_recipe(checkpoint.family)))
+    plain = paths(write_recipe_of(default_recipe(checkpoint.family, found.version)))
     shown = paths(write_recipe_of(found.recipe))
     said = paths(own)
     for path, origin in found.origins.items():

@@ -139,7 +139,7 @@ def test_transparency_is_left_out_and_told(face: Image.Image) -> None:
         ({"recipe": {"refine": {"denoising_strength": 7}}}, "recipe.refine.denoising_strength", "from 0 to 1"),
         ({"recipe": {"upscal": {}}}, "recipe.upscal", "Did you mean 'upscale'?"),
         ({"recipe": []}, "recipe", "must be an object"),
-        ({"recipe": {"version": 9}}, "recipe.version", "reads version 1"),
+        ({"recipe": {"version": 9}}, "recipe.version", "reads versions 1 to 2"),
         ({"recipe": {"detail": {"passes": [{}, {"most": "x"}]}}}, "recipe.detail.passes.2.most", "a whole number"),
         ({"recipe": {"refine": {"sampler": "Oiler"}}}, "recipe.refine.sampler", "one of 'Euler', 'Euler a'"),
         ({"recipe": {"detail": {"passes": [{"detector": "x"}]}}}, "recipe.detail.passes.1.detector", "'face_yunet'"),

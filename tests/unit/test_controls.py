@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from lib_finisher.controls import SettingsError, control, controls_of, defaults, passes, read, write
+from lib_finisher.controls import SettingsError, control, controls_of, defaults, differences, passes, read, write
 from lib_finisher.stages.order import STAGES
 
 
@@ -108,3 +108,24 @@ def test_bands_cover_the_range_of_their_control() -> None:
     for row in banded:
         limits = [most for most, _ in row.bands]
         assert limits == sorted(set(limits)) and limits[-1] == row.maximum and all(words for _, words in row.bands)
+
+
+def test_defaults_of_earlier_versions() -> None:
+    @dataclass(frozen=True)
+    class Changed:
+        on: bool = control(False, label="On", help="h", before={1: {"": True}})
+        strength: float = control(
+            0.5, label="Strength", help="h", minimum=0, maximum=1, step=0.1,
+            families={"flux": 0.3, "sd3": 0.2}, before={1: {"": 0.4, "flux": 0.1}, 2: {"flux": 0.2}},
+        )  # fmt: skip
+
+    expected = {
+        (1, ""): (True, 0.4), (1, "flux"): (True, 0.1), (1, "sd3"): (True, 0.2),
+        (2, ""): (False, 0.5), (2, "flux"): (False, 0.2), (3, "flux"): (False, 0.3), (None, "flux"): (False, 0.3),
+    }  # fmt: skip
+    for (version, family), values in expected.items():
+        found = defaults(Changed, family, version)
+        assert (found.on, found.strength) == values, (version, family)
+        assert read(Changed, {}, where="s", family=family, version=version) == found
+        assert differences(found, family, version) == {}
+    assert differences(defaults(Changed, "", 1)) == {"on": True, "strength": 0.4}

@@ -172,7 +172,7 @@ def test_a_save_twice_has_nothing_to_undo(around: Surroundings) -> None:
 
 
 def test_one_stage_can_be_saved(around: Surroundings) -> None:
-    recipe = {"refine": {"steps": 12}, "grade": {"grain": 0.4}}
+    recipe = {"version": 2, "refine": {"steps": 12}, "grade": {"grain": 0.4}}
     told = ask(around, "save", recipe=recipe, layer="chosen", name="Grain", stage="grade")
     assert told["saved"]["stage"] == "grade"
     assert around.library.store.get("Grain").recipe == {"grade": {"grain": 0.4}}
@@ -229,7 +229,7 @@ def test_a_copy_does_not_take_the_place_of_the_first(around: Surroundings) -> No
 
 def test_a_preset_is_read_and_stored_whole(around: Surroundings) -> None:
     told = ask(around, "get", name="mine")
-    assert told["data"]["recipe"] == {"refine": {"steps": 30}} and told["source"] == "yours"
+    assert told["data"]["recipe"] == {"version": 2, "refine": {"steps": 30}} and told["source"] == "yours"
     before = stored(around)
     data = {**told["data"], "notes": "More."}
     done = ask(around, "put", data=data, expected=told["revision"])
@@ -275,7 +275,7 @@ def test_an_undo_overwrites_nothing_that_was_saved_since(around: Surroundings) -
 
 
 def test_a_backup_that_cannot_be_read_does_not_make_a_save_fail(around: Surroundings) -> None:
-    ask(around, "save", recipe={"refine": {"steps": 3}}, layer="checkpoint")
+    ask(around, "save", recipe={"version": 2, "refine": {"steps": 3}}, layer="checkpoint")
     (around.library.store.backups_folder / "mine.20990101-000000-000000.json").symlink_to("gone.json")
     told = ask(around, "save", recipe={"refine": {"steps": 4}}, layer="checkpoint")
     assert len(told["backups"]) == 2

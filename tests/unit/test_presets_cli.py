@@ -63,7 +63,7 @@ def test_rename_duplicate_and_lock(
         assert "Unlock it first" in told(capfd, *change, *folder, status=2)
     assert told(capfd, "duplicate", "Mine", *folder) == "copied: Mine (2)\n"
     first, copy = (json.loads(told(capfd, "show", name, *folder)) for name in ("Mine", "Mine (2)"))
-    assert copy["recipe"] == first["recipe"] and copy["recipe"]["refine"] == {"steps": 9}
+    assert copy["recipe"] == first["recipe"] and copy["recipe"]["refine"] == {"steps": 9, "enabled": True}
     assert not copy.get("locked") and not copy.get("match")
     told(capfd, "duplicate", "Portrait", "My portraits", *folder)
     assert "already" in told(capfd, "duplicate", "Portrait", "mine", *folder, status=2)

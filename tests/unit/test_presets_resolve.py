@@ -138,7 +138,8 @@ def test_saving_keeps_what_differs_and_shows_the_same_again(layer: str, tmp_path
     library = Library(tmp_path)
     for entry in (ALL, XL):
         library.store.save(entry.preset, "")
-    shown = resolve(MODEL, library.entries(), {"grade": {"grain": 0.3}, "upscale": {"passes": [{"factor": 3}]}}).recipe
+    own = {"version": 2, "grade": {"grain": 0.3}, "upscale": {"passes": [{"factor": 3}]}}
+    shown = resolve(MODEL, library.entries(), own).recipe
     name = library.name_for(MODEL, layer)
     assert name == {EVERYTHING: "all", FAMILY: "xl", VARIANT: "pony", CHECKPOINT: "juggernaut"}[layer]
     draft = library.draft(name, shown, MODEL, layer, about="x")

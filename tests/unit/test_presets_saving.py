@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from lib_finisher.api.presets import Surroundings, answer
-from lib_finisher.presets.fragment import EVERY, expanded, laid_over, usable
+from lib_finisher.presets.fragment import EVERY, Inherited, expanded, laid_over, usable
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, Entry
 from lib_finisher.presets.origins import CHECKPOINT, CHOSEN
 from lib_finisher.presets.preset import Preset
 from lib_finisher.presets.resolve import Choice, below, parts_for, said_to, to_save
 from lib_finisher.presets.saving import edited
-from lib_finisher.recipe import Recipe, read_recipe
+from lib_finisher.recipe import SCHEMA, Recipe, read_recipe
 from tests.property.test_presets import fragment, some_checkpoint, some_entries, some_preset
 
 SDXL = Checkpoint("juggernaut.safetensors", family="sdxl")
@@ -40,7 +40,13 @@ def store(library: Library, recipe: dict[str, Any], **more: Any) -> Preset:
 
 def save(library: Library, checkpoint: Checkpoint, recipe: dict[str, Any], **fields: Any) -> Preset:
     """Change what the preset shows for a checkpoint and save it there again, as the page does."""
-    asked = {"action": "save", "layer": "chosen", "name": "Mine", "recipe": {"preset": "Mine", **recipe}, **fields}
+    asked: dict[str, Any] = {
+        "action": "save",
+        "layer": "chosen",
+        "name": "Mine",
+        "recipe": {"preset": "Mine", "version": SCHEMA, **recipe},
+    }
+    asked |= fields
     told = answer(json.loads(json.dumps(asked)), Surroundings(library, checkpoint, {}))
     assert told["masked"] == []
     return library.store.get("Mine")
@@ -154,12 +160,17 @@ def test_any_preset_saved_over_makes_what_was_shown_and_says_the_same_to_others(
         everything = [*entries, Entry(there)]
         under = below(checkpoint, everything, layer, "mine")
 
-        def makes(preset: Preset, under: Any = under, checkpoint: Checkpoint = checkpoint) -> Recipe:
-            whole = laid_over(under, usable(said_to(preset, checkpoint))[0])
-            return read_recipe(expanded(whole), checkpoint.family)
+        def makes(preset: Preset, under: Inherited = under, checkpoint: Checkpoint = checkpoint) -> Recipe:
+            whole = laid_over(under.said, usable(said_to(preset, checkpoint))[0])
+            return Inherited(whole, under.version).recipe(checkpoint.family)
 
-        begun = expanded(laid_over(under, usable(said_to(there, checkpoint))[0]) if chance.random() < 0.7 else under)
-        changed = {**begun, **{stage: {**begun.get(stage, {}), **told} for stage, told in own.items()}}
+        whole = laid_over(under.said, usable(said_to(there, checkpoint))[0])
+        begun = expanded(whole if chance.random() < 0.7 else under.said, under.version)
+        changed = {
+            **begun,
+            "version": chance.choice([1, 2]),
+            **{stage: {**begun.get(stage, {}), **told} for stage, told in own.items()},
+        }
         for shown in (makes(there), read_recipe(changed, checkpoint.family)):
             said = to_save(shown, checkpoint, everything, layer, "mine")
             after = edited(there, shown, said, under, checkpoint)

@@ -33,7 +33,9 @@ def test_a_wrong_recipe_is_refused_by_name(data: object, told: str) -> None:
 
 
 def test_assignments() -> None:
-    data = assign({}, ["grade.contrast=0.2", "detail.1.confidence=0.5", "upscale.factor=3", "detail.enabled=false"])
+    data = assign(
+        {"version": 2}, ["grade.contrast=0.2", "detail.1.confidence=0.5", "upscale.factor=3", "detail.enabled=false"]
+    )
     recipe = read_recipe(data)
     assert recipe["grade"].contrast == 0.2
     assert recipe["detail"].passes[0].confidence == 0.5

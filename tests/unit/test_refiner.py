@@ -109,8 +109,9 @@ def test_thirty_to_forty_steps_are_right_for_the_advised_shares() -> None:
 
 def test_it_is_off_and_leaves_a_stored_recipe_as_it_was() -> None:
     assert default_recipe()["base"].refiner_checkpoint == ""
-    assert recorded(read_recipe({"base": {"finish_only": True}})) == {"base": {"finish_only": True}}
-    asked = {"base": {"refiner_checkpoint": "r.safetensors", "refiner_switch_at": 0.85}}
+    stored = {"version": 2, "base": {"finish_only": True}}
+    assert recorded(read_recipe(stored)) == stored
+    asked = {"version": 2, "base": {"refiner_checkpoint": "r.safetensors", "refiner_switch_at": 0.85}}
     assert recorded(read_recipe(asked)) == asked
 
 

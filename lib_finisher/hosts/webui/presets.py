@@ -19,7 +19,7 @@ from lib_finisher.infotext.writing import KEY
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, read_checkpoint
 from lib_finisher.presets.preset import NONE
-from lib_finisher.recipe import Recipe, assign, read_recipe, write_recipe
+from lib_finisher.recipe import FIRST, VERSION, Recipe, assign, read_recipe, write_recipe
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def effective_before(p: Any, data: Mapping[str, Any]) -> Recipe:
 
 
 def pasted(parameters: Mapping[str, Any]) -> str | None:
-    """A picture's recipe for the page: it is whole, so no preset is laid under it."""
+    """A picture's recipe for the page: it is whole, so no preset is laid under it, and it keeps its version."""
     text = parameters.get(KEY)
     if text is None:
         return None
@@ -99,7 +99,7 @@ def pasted(parameters: Mapping[str, Any]) -> str | None:
         data = json.loads(text)
     except ValueError:
         return str(text)
-    return json.dumps({CHOICE: NONE, **data}) if isinstance(data, dict) else str(text)
+    return json.dumps({CHOICE: NONE, VERSION: FIRST, **data}) if isinstance(data, dict) else str(text)
 
 
 def _facts(name: str) -> Checkpoint:

@@ -25,7 +25,8 @@ SEEDS = (
     ),
     Preset("All SDXL", {"grade": {"contrast": 0.2}, "refine": {"steps": 22}}, match=Match(families=("sdxl",))),
     Preset("Pony look", {"grade": {"grain": 0.3}}, match=Match(variants=("pony",))),
-    Preset("Every one", {"grade": {"saturation": 0.05}}, match=Match(everything=True)),
+    # Of a Finisher that had more stages on, so that they are.
+    Preset("Every one", {"grade": {"saturation": 0.05}}, match=Match(everything=True), version=1),
     Preset("By pattern", {"refine": {"steps": 50}}, match=Match(globs=("jugger*",))),
 )
 
