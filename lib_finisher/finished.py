@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lib_finisher.imaging.arrays import Pixels, to_uint8
+from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.notes import LeftOut
@@ -45,7 +45,7 @@ class Finished:
 
     Where they are kept: `stages` holds the picture after each stage, `previews` the picture before detail or repair
     with what is redrawn marked. `without` is the same picture finished without the stage `compared`, where that was
-    asked for and made a difference.
+    asked for and made a difference. `alpha` is the transparency (height, width), 0..1, None where it is opaque.
     """
 
     pixels: Pixels
@@ -55,6 +55,7 @@ class Finished:
     interrupted_in: str = ""
     compared: str = ""
     without: Finished | None = None
+    alpha: Mask | None = None
 
     @property
     def left_out(self) -> list[str]:

@@ -105,7 +105,7 @@ class Pipeline:
         if self._rates is not None:
             self._learn(self._rates, [report.cost for hand in [*hands, *others] for report in hand.done.reports])
         for hand in [*hands, *others]:
-            hand.done.pixels = hand.work.pixels
+            hand.done.pixels, hand.done.alpha = hand.work.pixels, hand.work.alpha
         for other in others:
             if not other.done.error:
                 hands[other.number].done.compared, hands[other.number].done.without = base.compare, other.done

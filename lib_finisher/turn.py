@@ -21,6 +21,8 @@ from lib_finisher.finished import Finished, StageReport
 from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
 from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
 from lib_finisher.imaging.geometry import size_of
+from lib_finisher.imaging.one_hue import one_hue_of
+from lib_finisher.imaging.transparency import bled, transparent
 from lib_finisher.notes import LeftOut
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.act import redraw
@@ -29,9 +31,10 @@ from lib_finisher.redraw.limit import fitted, limited, within
 from lib_finisher.redraw.mark import marked
 from lib_finisher.redraw.patch import Outcome, Refusal, Request
 from lib_finisher.redraw.watching import PatchMemory
+from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import RESTRICTS, TO_REPAIR
 from lib_finisher.stages.regions import region_from
-from lib_finisher.stages.stage import Base, Finder, Redraws, Stage, StageOutput, Tools, Work
+from lib_finisher.stages.stage import CHANGED, SATURATED, Base, Finder, Redraws, Stage, StageOutput, Tools, Work
 from lib_finisher.store.results import PatchStore, ResultStore, digest
 
 logger = logging.getLogger(__name__)
@@ -65,8 +68,11 @@ class InHand:
         marked = work.mask is not None and bool((work.mask > 0).any())
         self.restricted = marked and mask_use == RESTRICTS
         mask = work.mask if self.restricted or mask_use == TO_REPAIR else None
-        pixels = from_uint16(to_uint16(work.pixels))
-        self.work = replace(work, pixels=pixels, mask=mask, draft=pixels if work.draft is None else work.draft)
+        pixels, alpha = from_uint16(to_uint16(work.pixels)), transparent(work.alpha)
+        if alpha is not None:
+            pixels = bled(pixels, alpha)
+        draft = pixels if work.draft is None else work.draft
+        self.work = replace(work, pixels=pixels, mask=mask, draft=draft, alpha=alpha)
         self.done = Finished(self.work.pixels)
         self.key = ""
         self.running: Redraws | None = None
@@ -140,6 +146,11 @@ class Turn:
             if stored is None:
                 return False
             output.mask = np.asarray(stored[0], dtype=np.float32)
+        if note.get("alpha") is not None and self.means.store is not None:
+            stored = self.means.store.get(note["alpha"])
+            if stored is None:
+                return False
+            output.alpha = np.asarray(stored[0], dtype=np.float32)
         self.settle(hand, output)
         return True
 
@@ -244,6 +255,8 @@ class Turn:
     def take_over(self, hand: InHand, output: StageOutput) -> None:
         """See `finish`. Raises MemoryError before it has changed anything in hand."""
         limit = self.limit(hand)
+        if output.status == "ran" and output.pixels is not hand.work.pixels:
+            output.pixels = self.of_one_hue(hand.work.pixels, output.pixels)
         if limit is not None and self.stage.maps and output.status == "ran":
             output.pixels = within(hand.work.pixels, output.pixels, limit)
         if output.stopped == "interrupted":
@@ -268,8 +281,18 @@ class Turn:
             if output.mask is not None:
                 note["mask"] = digest(hand.key, "mask")
                 self.means.store.put(note["mask"], output.mask, {})
+            if output.alpha is not None:
+                note["alpha"] = digest(hand.key, "alpha")
+                self.means.store.put(note["alpha"], output.alpha, {})
             self.means.store.put(hand.key, to_uint16(output.pixels), note)
         self.settle(hand, output)
+
+    def of_one_hue(self, before: Pixels, after: Pixels) -> Pixels:
+        """What the stage made, without colours that a grey or one-hue picture did not have, unless they were asked
+        for."""
+        colours = self.stage.colours(self.settings)
+        hue = None if colours == CHANGED or not self.means.recipe[BASE].one_hue else one_hue_of(before)
+        return after if hue is None else hue.kept(after, saturation=colours == SATURATED)
 
     def settle(self, hand: InHand, output: StageOutput) -> None:
         """Report, and make the output the next stage's input."""
@@ -277,10 +300,12 @@ class Turn:
             mask: Mask | None = hand.work.mask if output.mask is None else output.mask
             pixels = output.pixels if output.status == "reused" else from_uint16(to_uint16(output.pixels))
             mask = None if mask is None else fitted(mask, pixels)
+            alpha = hand.work.alpha if output.alpha is None else output.alpha
+            alpha = None if alpha is None else fitted(alpha, pixels)
             factor = size_of(pixels).width / hand.work.size.width
             inherited = hand.work.regions if factor == 1 else tuple(item.scaled(factor) for item in hand.work.regions)
             regions = inherited if output.regions is None else output.regions
-            hand.work = replace(hand.work, pixels=pixels, mask=mask, regions=regions)
+            hand.work = replace(hand.work, pixels=pixels, mask=mask, regions=regions, alpha=alpha)
             if self.means.keep_stages and output.status != "failed":
                 hand.done.stages[self.stage.name] = pixels
         self.report(hand, output)
@@ -317,10 +342,13 @@ class Turn:
             "detectors": self.detectors(),
             "assets": [self.means.assets.identity(kind, name) for kind, name in reads.assets],
             "restricted": restricted,
+            "one hue": self.means.recipe[BASE].one_hue,
         }
         mask = work.mask if reads.mask or restricted else None
         draft = to_uint16(work.draft) if reads.draft and work.draft is not None else None
-        return digest(told, to_uint16(work.pixels), *(item for item in (mask, draft) if item is not None))
+        # Only what moves the picture reads its transparency, but that is seldom there.
+        arrays = (item for item in (mask, draft, work.alpha) if item is not None)
+        return digest(told, to_uint16(work.pixels), *arrays)
 
     def detectors(self) -> list[str]:
         """What changes when a detector of the stage does."""

@@ -105,14 +105,13 @@ def finished_json(
     for one, picture, base in zip(done, pictures, bases):
         told = {**recipe_pairs(recipe, family), **outcome_pairs(one, notes_of(one))}
         infotexts.append(finished_infotext(picture.infotext, base, size_of(picture.pixels), told))
-        images.append(png(one.in_8_bits(), infotexts[-1]))
-    lost = "the transparency was left out"
+        images.append(png(one.in_8_bits(), infotexts[-1], one.alpha))
     return {
         "images": images,
         "infotexts": infotexts,
         "without": [None if one.without is None else _without(one) for one in done],
         "errors": [one.error or None for one in done],
-        "notes": [[*picture.notes, *([] if picture.alpha is None else [lost])] for picture in pictures],
+        "notes": [list(picture.notes) for picture in pictures],
         "reports": [[stage_json(item) for item in one.reports] for one in done] if report else [],
     }
 
@@ -120,7 +119,7 @@ def finished_json(
 def _without(one: Finished) -> dict[str, Any]:
     """The picture that was finished without the compared stage."""
     assert one.without is not None
-    return {"stage": one.compared, "image": png(one.without.in_8_bits(), "")}
+    return {"stage": one.compared, "image": png(one.without.in_8_bits(), "", one.without.alpha)}
 
 
 def share(job_no: int, job_count: int, step: int, steps: int) -> float:

@@ -80,8 +80,11 @@ class Upload:
         return RequestError([Problem(self.field, str(error).removeprefix(f"{self.field}: "))])
 
 
-def png(pixels: npt.NDArray[Any], infotext: str) -> str:
-    """A picture of 8 bits, or rounded to them, as the base64 of a PNG that carries its infotext as web UIs write it."""
+def png(pixels: npt.NDArray[Any], infotext: str, alpha: Mask | None = None) -> str:
+    """A picture of 8 bits, or rounded to them, as the base64 of a PNG that carries its infotext as web UIs write it.
+
+    `alpha` (height, width), 0..1, is its transparency, if any.
+    """
     texts = PngImagePlugin.PngInfo()
     if infotext.isascii():
         texts.add_text("parameters", infotext)
@@ -89,6 +92,7 @@ def png(pixels: npt.NDArray[Any], infotext: str) -> str:
         texts.add_itxt("parameters", infotext)
     buffer = io.BytesIO()
     levels = pixels if pixels.dtype == np.uint8 else to_uint8(pixels)
+    levels = levels if alpha is None else np.dstack([levels, to_uint8(alpha)])
     Image.fromarray(levels).save(buffer, "PNG", pnginfo=texts, compress_level=3)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 

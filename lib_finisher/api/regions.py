@@ -143,7 +143,7 @@ def redrawn_json(
     infotext = finished_infotext(asked.picture.infotext, base, size_of(asked.picture.pixels), told)
     return {
         **regions_json(asked, seen),
-        "image": _DATA_URL + png(done.pixels, infotext),
+        "image": _DATA_URL + png(done.pixels, infotext, done.alpha),
         "told": report.reason,
         "error": done.error,
         "refused": [_refusal(item, report.refusals) for item in seen.rows],

@@ -16,7 +16,6 @@ from lib_finisher.batch.records import FAILED, FINISHED, Record, Records
 from lib_finisher.batch.report import FileReport
 from lib_finisher.batch.saving import Result, Saving, Target, noted, save_free, save_stages, target_of
 from lib_finisher.batch.texts import texts_of
-from lib_finisher.batch.transparency import alpha_of
 from lib_finisher.batch.work import Work as WorkDigest
 from lib_finisher.events import Control
 from lib_finisher.finished import Finished
@@ -97,7 +96,7 @@ def finish_files(
         loaded = [item for item in chunk if isinstance(item, _Loaded)]
         if begin is not None and loaded:
             begin(Begun(tuple(item.source for item in loaded), number, len(meant)))
-        works = [Work(item.picture.pixels, item.base, item.mask) for item in loaded]
+        works = [Work(item.picture.pixels, item.base, item.mask, alpha=item.picture.alpha) for item in loaded]
         results = dict(zip(map(id, loaded), pipeline.run(works)))
         for item in chunk:
             yield item if isinstance(item, FileReport) else run.saved(item, results[id(item)])
@@ -203,9 +202,8 @@ class _Run:
         return report
 
     def _result(self, item: _Loaded, done: Finished, notes: Sequence[str]) -> Result:
-        alpha = None if item.picture.alpha is None else alpha_of(item.picture.alpha, done, self._recipe)
         texts = texts_of(item.picture, done, self._host, self._recipe, item.base, notes)
-        return Result(done, alpha, texts, item.picture.side)
+        return Result(done, done.alpha, texts, item.picture.side)
 
     def _notes(self, item: _Loaded) -> list[str]:
         notes = list(item.picture.notes)

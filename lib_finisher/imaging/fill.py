@@ -68,6 +68,12 @@ def continued(pixels: Pixels, known: Known) -> Pixels:
     return np.asarray(_continued(np.where(known[..., None], pixels, 0.0), known.astype(np.float32)), dtype=np.float32)
 
 
+def spread(pixels: Pixels, weights: Mask) -> Pixels:
+    """`pixels` (height, width, channels) with what has the weight 0 filled smoothly from what has one, 0..1, the more
+    the heavier that is. What has a weight stays bit for bit."""
+    return np.asarray(_continued(np.where(weights[..., None] > 0, pixels, 0.0), weights), dtype=np.float32)
+
+
 def texture_like(pixels: Pixels, known: Known, seed: int) -> Pixels:
     """Noise (height, width, 3) as strong, at three scales, as the fine detail of the nearest known part of `pixels`."""
     height, width = known.shape

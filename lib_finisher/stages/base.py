@@ -35,6 +35,10 @@ class BaseSettings:
         NOTHING, label="Compare without", xyz=False, choices=(NOTHING, *STAGE_NAMES),
         help="Also finishes each picture without this stage and shows it too; what both share is done once.",
     )  # fmt: skip
+    one_hue: bool = control(
+        True, label="Grey stays grey", xyz=False,
+        help="A grey picture, or one of a single hue (sepia), gets no other colours but by a grade that tints.",
+    )  # fmt: skip
     refiner_checkpoint: str = control(
         "", empty="as the host is set", label="Refiner", group=REFINER,
         help="An SDXL refiner that draws the last steps of an SDXL picture; empty: as the host is set.",

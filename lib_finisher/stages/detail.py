@@ -19,12 +19,12 @@ from lib_finisher.stages.detail_search import detectors_of, find_for, search_of,
 from lib_finisher.stages.detail_settings import DetailPass, DetailSettings
 from lib_finisher.stages.diffusion import estimated, sampling_of
 from lib_finisher.stages.regions import Region
-from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 
 __all__ = ["Detail", "DetailPass", "DetailSettings"]
 
 
-class Detail:
+class Detail(KeepsColours):
     """See the module."""
 
     name = "detail"

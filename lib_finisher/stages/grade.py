@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from typing import Any
 
@@ -21,7 +22,7 @@ from lib_finisher.stages.diffusion import Diffusion, estimated, sampling_of
 from lib_finisher.stages.frame import Look
 from lib_finisher.stages.grade_settings import GradeSettings
 from lib_finisher.stages.grade_strips import Extras, Grading
-from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import CHANGED, KEPT, SATURATED, Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
 
 
 class Grade:
@@ -42,6 +43,15 @@ class Grade:
             draft=matches and not settings.match_reference.strip(),
             assets=tuple((kind, name) for kind, name in named if name),
         )
+
+    def colours(self, settings: GradeSettings) -> str:
+        """See `Stage.colours`: what tints was asked for."""
+        one = settings
+        lut, curves = one.lut.strip() and one.lut_strength > 0, re.search("[rgb] *:", one.curves.lower())
+        tints = (one.white_balance, one.colour_pass, one.colour_match, one.grain_colour)
+        if lut or curves or any(value > 0 for value in tints):
+            return CHANGED
+        return SATURATED if one.saturation or one.vibrance else KEPT
 
     def run(self, work: Work, settings: GradeSettings, tools: Tools) -> Redraws:
         """The colour pass, if any, then everything else in one go; each control at 0 changes no bit."""

@@ -18,7 +18,7 @@ from lib_finisher.stages.diffusion import (
     strengths,
 )
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
-from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.swap import style_advice
 
 # Around a family's default: 0.3 to 0.5 where that is 0.35.
@@ -56,7 +56,7 @@ class RefineSettings(Diffusion):
     )  # fmt: skip
 
 
-class Refine:
+class Refine(KeepsColours):
     """See the module."""
 
     name = "refine"

@@ -25,14 +25,14 @@ from lib_finisher.stages.repair_regions import (
     searching,
 )
 from lib_finisher.stages.repair_settings import RepairSettings
-from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 
 __all__ = ["Repair", "RepairSettings", "regions"]
 
 _MOST_OF_THE_FRAME = 0.6
 
 
-class Repair:
+class Repair(KeepsColours):
     """See the module."""
 
     name = "repair"

@@ -47,7 +47,8 @@ class Work:
     """A picture on its way through the stages.
 
     `mask` is what the user marked (height, width), 0..1, at its size. `regions` are what detail has redrawn. `draft` is
-    the picture as it was before the first stage, at its own size; the pipeline fills it in.
+    the picture as it was before the first stage, at its own size; the pipeline fills it in. `alpha` is its transparency
+    (height, width), 0..1; the pipeline lets no stage see the colours that it hides.
     """
 
     pixels: Pixels
@@ -55,6 +56,7 @@ class Work:
     mask: Mask | None = None
     regions: tuple[Region, ...] = ()
     draft: Pixels | None = None
+    alpha: Mask | None = None
 
     @property
     def size(self) -> Size:
@@ -88,9 +90,9 @@ class Tools:
 class StageOutput:
     """What a stage made. `status` is "ran", "skipped" or "failed"; `reason` says why, or what was done.
 
-    `mask` goes with the picture where the stage moved it (extend), `regions` where it knows of new ones (detail) or
-    moved them (upscale), in pixels of its own picture. A `degraded` result is not kept for another run: memory was
-    short, or something that is usually there failed. A failed stage hands back what is still good.
+    `mask` and `alpha` go with the picture where the stage moved them (extend, upscale), `regions` where it knows of new
+    ones (detail) or moved them (upscale), in pixels of its own picture. A `degraded` result is not kept for another
+    run: memory was short, or something that is usually there failed. A failed stage hands back what is still good.
     """
 
     pixels: Pixels
@@ -101,6 +103,7 @@ class StageOutput:
     notes: list[str] = field(default_factory=list)
     prompts: dict[str, str] = field(default_factory=dict)
     mask: Mask | None = None
+    alpha: Mask | None = None
     regions: tuple[Region, ...] | None = None
     degraded: bool = False
     stopped: str = ""
@@ -145,6 +148,18 @@ class Reads:
     assets: tuple[tuple[str, str], ...] = ()
 
 
+KEPT, SATURATED, CHANGED = "kept", "saturated", "changed"
+"""What a stage may do to a picture of one hue: nothing, more or less colour of that hue, or other colours."""
+
+
+class KeepsColours:
+    """What all stages but a grade do to the colours of a grey or one-hue picture."""
+
+    def colours(self, settings: Any) -> str:
+        """See `Stage.colours`."""
+        return KEPT
+
+
 Redraws = Generator[Request, Outcome, StageOutput]
 """A stage at work on one picture: it yields requests, is sent their outcomes, and returns its output."""
 
@@ -170,6 +185,9 @@ class Stage(Protocol):
 
     def reads(self, settings: Any) -> Reads:
         """What its result depends on with these settings."""
+
+    def colours(self, settings: Any) -> str:
+        """What becomes of the colours of a grey or one-hue picture by these settings: KEPT, SATURATED or CHANGED."""
 
     def run(self, work: Work, settings: Any, tools: Tools) -> Redraws:
         """Work on one picture. Pixels that must not change come back bit for bit."""

@@ -16,13 +16,13 @@ from lib_finisher.stages.cover import covering, masked, mend, told_of, touched
 from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
 from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look
-from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.texture_model import grained
 from lib_finisher.stages.texture_settings import TextureRedraw, TextureSettings
 from lib_finisher.stages.texture_where import EVERYWHERE, SEARCH, Place, around, detectors_for, place_of
 
 
-class Texture:
+class Texture(KeepsColours):
     """See the module."""
 
     name = "texture"

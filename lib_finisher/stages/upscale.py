@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, cut, size_of
+from lib_finisher.imaging.transparency import enlarged_by
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
 from lib_finisher.stages.cover import covering, mend, told_of
@@ -16,7 +19,7 @@ from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look
 from lib_finisher.stages.latent import latent_request
 from lib_finisher.stages.regions import Region
-from lib_finisher.stages.stage import Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.tile_prompts import by_findings
 from lib_finisher.stages.touch_up import touch_ups
 from lib_finisher.stages.upscale_model import LANCZOS, enlarge
@@ -24,7 +27,7 @@ from lib_finisher.stages.upscale_settings import AUTO, HIRES, UpscalePass, Upsca
 from lib_finisher.stages.upscale_targets import Target, targets_of
 
 
-class Upscale:
+class Upscale(KeepsColours):
     """See the module."""
 
     name = "upscale"
@@ -41,6 +44,7 @@ class Upscale:
         output = StageOutput(work.pixels)
         told = []
         done: list[Target] = []
+        alpha = work.alpha
         targets = targets_of(work.size, settings.passes)
         for number, (one, target) in enumerate(zip(settings.passes, targets), 1):
             latent = one.redraws and one.upscaler in tools.host.capabilities.latent_upscalers
@@ -49,6 +53,7 @@ class Upscale:
                 output.notes,
             )  # fmt: skip
             output.degraded = output.degraded or degraded
+            moved = None if alpha is None else _alpha(alpha, target, one, latent, tools)
             if _cut_first(target, work) and not latent:
                 enlarged = cut(enlarged, target.box)
             if latent:
@@ -99,6 +104,7 @@ class Upscale:
                 enlarged = cut(enlarged, target.box)
             told.append(f"{size_of(output.pixels)} to {target.size} by {how}{_reframed(target)}")
             output.pixels = enlarged
+            output.alpha = alpha = moved
             done.append(target)
         regions = _regions(work, done)
         if not output.stopped and output.status == "ran":
@@ -146,6 +152,14 @@ class Upscale:
                 total.megapixel_steps + part.megapixel_steps,
             )
         return total
+
+
+def _alpha(alpha: Mask, target: Target, one: UpscalePass, latent: bool, tools: Tools) -> Mask:
+    """The transparency after a pass, enlarged as the picture is."""
+    three = np.repeat(alpha[..., None], 3, axis=-1)
+    made = enlarge(three, target.enlarged, LANCZOS if latent else one.upscaler, one.upscaler_blend, tools, []).pixels
+    moved = enlarged_by(made, alpha)
+    return cut(moved, target.box) if target.reframes else moved
 
 
 def _cut_first(target: Target, work: Work) -> bool:

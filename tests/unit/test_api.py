@@ -87,7 +87,9 @@ def refused(data: Any, reader: Any = read) -> dict[str, str]:
 
 def finished(asked: requests.FinishRequest) -> tuple[dict[str, Any], list[Base]]:
     bases = [asked.base_of({}) for _ in asked.pictures]
-    works = [Work(item.pixels, base, mask) for item, base, mask in zip(asked.pictures, bases, asked.masks)]
+    works = [
+        Work(item.pixels, base, mask, alpha=item.alpha) for item, base, mask in zip(asked.pictures, bases, asked.masks)
+    ]
     done = Pipeline(EmbeddedHost(), Detectors().detect, asked.recipe).run(works)
     return answers.finished_json(done, asked.pictures, bases, asked.recipe, "embedded", asked.report), bases
 
@@ -125,11 +127,14 @@ def test_one_failing_picture_does_not_lose_the_others(image: str) -> None:
     assert "Finisher error" in answer["infotexts"][1]
 
 
-def test_transparency_is_left_out_and_told(face: Image.Image) -> None:
+def test_transparency_stays(face: Image.Image) -> None:
     clear = face.convert("RGBA")
     clear.putalpha(100)
     answer, _ = finished(read({"images": [encoded(clear)], "recipe": GENTLE}))
-    assert answer["notes"] == [["the transparency was left out"]]
+    made = Image.open(io.BytesIO(base64.b64decode(answer["images"][0])))
+    assert made.mode == "RGBA"
+    assert made.getextrema()[3] == (100, 100)
+    assert answer["notes"] == [[]]
 
 
 @pytest.mark.parametrize(

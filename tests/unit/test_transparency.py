@@ -22,6 +22,7 @@ from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base
 from lib_finisher.store.results import ResultStore
 
+_LEAST = 60
 LANCZOS = {"method": "upscaler only", "upscaler": "Lanczos"}
 REDRAWN = {"method": "hires", "upscaler": "Lanczos", "denoising_strength": 0.2, "steps": 2, "skip_flat": False}
 
@@ -32,14 +33,16 @@ def to(width: int, height: int, aspect: str) -> dict[str, Any]:
 
 @pytest.fixture()
 def disc(tmp_path: Path) -> Path:
-    """A white disc on black, opaque where it is white: its colours and its transparency are the same picture.
+    """A white disc on black, opaque where it is white: its colours and its transparency are the same picture, but that
+    nothing is hidden altogether, since hidden colours count for nothing.
 
     It lies off the middle, a third of it beyond the right edge, so that a crop, a mirror image or a squeeze shows.
     """
     y, x = np.mgrid[:96, :128]
     inside = 255.0 * np.clip(40.5 - np.hypot(x - 115, y - 40), 0, 1)
     plane = Image.fromarray(np.rint(inside).astype(np.uint8))
-    Image.merge("RGBA", (plane, plane, plane, plane)).save(tmp_path / "disc.png")
+    alpha = Image.fromarray(np.rint(_LEAST + inside * (255 - _LEAST) / 255).astype(np.uint8))
+    Image.merge("RGBA", (plane, plane, plane, alpha)).save(tmp_path / "disc.png")
     return tmp_path / "disc.png"
 
 
@@ -60,12 +63,12 @@ def finished(
 
 
 def planes(file: Path | None) -> tuple[np.ndarray, np.ndarray]:
-    """The green and the alpha of a result, 0..255."""
+    """The green of a result, 0..255, and its alpha as far as it is above the least there is, brought to 0..255."""
     assert file is not None
     picture = Image.open(file)
     assert picture.mode == "RGBA"
     values = np.asarray(picture).astype(int)
-    return values[..., 1], values[..., 3]
+    return values[..., 1], np.rint((values[..., 3] - _LEAST) * 255 / (255 - _LEAST)).astype(int)
 
 
 def status_of(told: FileReport) -> str:
@@ -117,10 +120,10 @@ def test_what_extend_adds_is_framed_with_the_rest(disc: Path) -> None:
     green, alpha = planes(told.output)
     assert alpha.shape == (384, 192)
     # 192×96 becomes 768×384, of which the columns 288 to 480 are kept; the old picture begins at 256.
-    assert np.abs(green - alpha).max() <= 1
+    assert np.abs(green - alpha).max() <= 8
     told = finished(disc, [to(192, 192, "pad")], extend=extend)
     green, alpha = planes(told.output)
-    assert np.abs(green - alpha)[:, 64:].max() <= 1
+    assert np.abs(green - alpha)[:, 64:].max() <= 8
     assert np.array_equal(alpha[48:144, :64], planes(disc)[1][:, 64:0:-1])
 
 
@@ -179,7 +182,7 @@ def test_alpha_is_framed_by_the_passes_that_were_done(disc: Path, last: dict[str
 
 def test_the_picture_without_the_upscale_keeps_its_own_frame(disc: Path) -> None:
     told = finished(disc, [to(96, 192, "crop")], base={"compare": "upscale"})
-    assert np.abs(np.subtract(*planes(told.output))).max() <= 1
+    assert np.abs(np.subtract(*planes(told.output))).max() <= 8
     assert np.array_equal(planes(told.without), planes(disc))
 
 
@@ -197,3 +200,49 @@ class Instead(EmbeddedHost):
 
 def refused() -> None:
     raise HostError("no luck")
+
+
+def sprite(folder: Path, hidden: tuple[int, int, int]) -> Path:
+    """A soft-edged disc of one colour; under what is transparent lies another."""
+    y, x = np.mgrid[:80, :80]
+    alpha = 255 * np.clip(25.5 - np.hypot(x - 39.5, y - 39.5), 0, 1)
+    picture = np.empty((80, 80, 4), np.uint8)
+    picture[..., :3] = np.where(alpha[..., None] > 0, (250, 200, 90), hidden)
+    picture[..., 3] = np.rint(alpha)
+    folder.mkdir()
+    Image.fromarray(picture).save(folder / "sprite.png")
+    return folder / "sprite.png"
+
+
+def test_what_is_hidden_is_never_seen(tmp_path: Path) -> None:
+    """Through redraws, enlargement and grade; the truth of it: the disc has one colour wherever it is seen."""
+    stages = {
+        "refine": {"enabled": True, "steps": 2}, "texture": {"enabled": True}, "grade": {"enabled": True, "grain": 0},
+    }  # fmt: skip
+    seen = []
+    for name, hidden in (("black", (0, 0, 0)), ("white", (255, 255, 255)), ("blue", (10, 20, 250))):
+        told = finished(sprite(tmp_path / name, hidden), [{"factor": 2, **REDRAWN}], **stages)
+        assert told.output is not None
+        made = np.asarray(Image.open(told.output)).astype(int)
+        shown = made[made[..., 3] > 24][:, :3]
+        assert shown.std(axis=0).max() < 2
+        seen.append((made, shown))
+    for made, _ in seen[1:]:
+        there = made[..., 3] > 24
+        assert np.array_equal(made[..., 3], seen[0][0][..., 3])
+        assert np.abs(made - seen[0][0])[there].max() <= 1
+    alpha = seen[0][0][..., 3]
+    y, x = np.mgrid[:160, :160]
+    away = np.hypot(x - 79.5, y - 79.5)
+    # No veil around it, no hole in it.
+    assert (alpha[away < 43] == 255).all()
+    assert (alpha[away > 57] == 0).all()
+
+
+def test_the_last_bit_of_an_opaque_picture_is_no_transparency(tmp_path: Path) -> None:
+    picture = np.full((64, 64, 4), 130, np.uint8)
+    picture[..., 3] = np.random.default_rng(1).integers(254, 256, (64, 64))
+    Image.fromarray(picture).save(tmp_path / "marked.png")
+    told = finished(tmp_path / "marked.png", [{"factor": 2}])
+    assert told.output is not None
+    assert Image.open(told.output).mode == "RGB"

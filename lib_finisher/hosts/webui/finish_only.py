@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from modules import images, shared
 from modules.processing import DecodedSamples
+from PIL import Image
 
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui.infotext import text_of, told_by
+from lib_finisher.imaging.arrays import Mask, to_uint8
+from lib_finisher.imaging.transparency import bled, transparent
 from lib_finisher.stages.base import BaseSettings
 
-# What the object had before, methods of its own included; the pictures; the mask, hidden from the host meanwhile.
+# What the object had before, methods of its own included; the pictures, and their transparency; the mask, hidden from
+# the host meanwhile.
 _KEPT, _OWN, _ACTIVE, _MASK = "_finisher_kept", "_finisher_own", "_finisher_pictures", "_finisher_mask"
+_ALPHAS = "_finisher_alphas"
 _METHODS = ("init", "sample")
 _FIELDS = (
     "width", "height", "batch_size", "prompt", "negative_prompt", "seed", "steps", "cfg_scale", "sampler_name",
@@ -42,6 +46,21 @@ def mask(p: Any) -> Any:
     return getattr(p, _MASK, None)
 
 
+def alpha(p: Any, index: int) -> Mask | None:
+    """The transparency (height, width), 0..1, of a picture whose sampling is left out; None where it is opaque."""
+    alphas: Sequence[Mask | None] = getattr(p, _ALPHAS, None) or ()
+    return alphas[index] if index < len(alphas) else None
+
+
+def with_alpha(picture: Image.Image, alpha: Mask | None) -> Image.Image:
+    """A picture with a transparency of its size, (height, width), 0..1; as it is without one."""
+    if alpha is None:
+        return picture
+    whole = picture.convert("RGB")
+    whole.putalpha(Image.fromarray(to_uint8(alpha)))
+    return whole
+
+
 def begin(p: Any, settings: BaseSettings) -> None:
     """Leave the sampling out, of this object and this generation alone. `end` undoes it.
 
@@ -54,10 +73,12 @@ def begin(p: Any, settings: BaseSettings) -> None:
     p.init = functools.partial(_init, p)
     p.sample = functools.partial(_sample, p)
     first = p.init_images[0]
-    pictures = [np.asarray(_opaque(item)) for item in p.init_images]
-    if len(pictures) == 1:
-        pictures = pictures * p.batch_size
+    taken = [_taken(item) for item in p.init_images]
+    if len(taken) == 1:
+        taken = taken * p.batch_size
+    pictures = [item[0] for item in taken]
     setattr(p, _ACTIVE, pictures)
+    setattr(p, _ALPHAS, [item[1] for item in taken])
     # Others take it for an inpainting: Soft inpainting composes with what it kept of an earlier one.
     setattr(p, _MASK, getattr(p, "image_mask", None))
     p.image_mask = None
@@ -75,7 +96,7 @@ def end(p: Any) -> None:
         return
     for name, value in kept.items():
         setattr(p, name, value)
-    for name in (_ACTIVE, _MASK, *_METHODS):
+    for name in (_ACTIVE, _ALPHAS, _MASK, *_METHODS):
         p.__dict__.pop(name, None)
     p.__dict__.update(p.__dict__.pop(_OWN, {}))
 
@@ -88,11 +109,18 @@ def own_sizes(p: Any, samples: list[torch.Tensor]) -> list[torch.Tensor]:
     return [item[:, : own.shape[0], : own.shape[1]] for item, own in zip(samples, pictures)]
 
 
-def _opaque(picture: Any) -> Any:
-    """Without transparency. Forge hides its infotext in the last bit of it, not to be mixed into the colours."""
-    if picture.mode == "RGBA" and picture.getextrema()[-1][0] >= 254:
-        return picture.convert("RGB")
-    return images.flatten(picture, shared.opts.img2img_background_color)
+def _taken(picture: Any) -> tuple[Bytes, Mask | None]:
+    """A picture's colours, and its transparency where something of it is transparent: then the colours that are seen go
+    on beneath. Forge's infotext in the last bit of an opaque picture's is none."""
+    if picture.mode in ("LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    colours = np.asarray(picture.convert("RGB"))
+    if picture.mode != "RGBA":
+        return colours, None
+    alpha = transparent(np.asarray(picture.getchannel("A"), dtype=np.float32) / np.float32(255))
+    if alpha is None:
+        return colours, None
+    return to_uint8(bled(colours.astype(np.float32) / np.float32(255), alpha)), alpha
 
 
 def _init(p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None:

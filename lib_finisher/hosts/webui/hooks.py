@@ -22,6 +22,7 @@ from lib_finisher.hosts.webui.arguments import read_arguments
 from lib_finisher.hosts.webui.assets import assets
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import detectors
+from lib_finisher.hosts.webui.finish_only import with_alpha
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.infotext.writing import DONE
 from lib_finisher.pipeline import Pipeline
@@ -158,6 +159,7 @@ def after_composite(p: Any, pp: Any) -> None:
         logger.exception("Finishing failed.")
         telling.failed(p, f"{type(error).__name__}: {error}")
     finally:
+        _transparent_again(p, pp)
         if p.batch_index == len(p.prompts) - 1 and p.iteration + 1 < p.n_iter and run.others_let_go:
             run.others_let_go = False
             others.take_hold(p)
@@ -187,7 +189,7 @@ def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
     telling.finished(p, done, notes)
     base = pp.image
     if any(item.status in DONE for item in done.reports):
-        finished = Image.fromarray(done.in_8_bits())
+        finished = with_alpha(Image.fromarray(done.in_8_bits()), done.alpha)
         finished.info.update(base.info)
         pp.image = finished
     telling.save_pictures(p, base, done, run.wanted)
@@ -200,6 +202,15 @@ def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
             kept = "saved, not shown" if p.save_samples() else "not shown"
             why = "what made this one counts its pictures"
             p.comment(f"Finisher: the picture without {done.compared} is {kept}, because {why}")
+
+
+def _transparent_again(p: Any, pp: Any) -> None:
+    """A picture that was given with transparency has it, whatever became of its finishing."""
+    alpha = finish_only.alpha(p, p.batch_index)
+    if alpha is not None and pp.image.mode == "RGB" and pp.image.size == (alpha.shape[1], alpha.shape[0]):
+        whole = with_alpha(pp.image, alpha)
+        whole.info.update(pp.image.info)
+        pp.image = whole
 
 
 def _idle_note(p: Any, recipe: Recipe) -> str:
@@ -229,7 +240,8 @@ def _finish(p: Any, run: _Run, pictures: Sequence[Bytes], numbers: Sequence[int]
     works = []
     for picture, number in zip(pictures, numbers):
         mask = given.mask_of(p, Image.fromarray(picture), use)
-        works.append(Work(picture.astype(np.float32) / np.float32(255), given.base_of(p, number), mask))
+        pixels, alpha = picture.astype(np.float32) / np.float32(255), finish_only.alpha(p, number)
+        works.append(Work(pixels, given.base_of(p, number), mask, alpha=alpha))
     try:
         with Job(sum(_planned_calls(work, recipe, run) for work in works)):
             return _pipeline(run, recipe).run(works)

@@ -26,6 +26,7 @@ from lib_finisher.hosts.webui import routes, speed
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.costs import planned
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
+from lib_finisher.hosts.webui.finish_only import with_alpha
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, on_the_hosts_thread, outer, styled, told_fields
 from lib_finisher.hosts.webui.presets import reading, surroundings_of
@@ -145,7 +146,7 @@ def _seen(text: str) -> dict[str, Any]:
 
 def _drawn(text: str) -> dict[str, Any]:
     asked = _asked(text)
-    work = Work(asked.picture.pixels, _base(asked))
+    work = Work(asked.picture.pixels, _base(asked), alpha=asked.picture.alpha)
     with closing(outer()) as plain, torch.no_grad():
         host = WebuiHost(plain)
         find = detectors().detect
@@ -183,8 +184,9 @@ def _saved(tab: str, text: str) -> dict[str, Any]:
     told = told_fields(picture.infotext)
     options = shared.opts
     folder = options.outdir_samples or getattr(options, f"outdir_{tab}_samples")
+    image = with_alpha(Image.fromarray(to_uint8(picture.pixels)), picture.alpha)
     file, _ = images.save_image(
-        Image.fromarray(to_uint8(picture.pixels)), folder, "", told.get("seed", 0), told.get("prompt", ""),
+        image, folder, "", told.get("seed", 0), told.get("prompt", ""),
         options.samples_format, info=picture.infotext or None, suffix="-finisher",
     )  # fmt: skip
     return {"id": regions.identity_of(text), "saved": _shown(Path(file))}

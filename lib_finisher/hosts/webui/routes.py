@@ -250,7 +250,9 @@ def _planned(work: Work, recipe: Recipe, tools: Tools) -> Estimate:
 def _works(asked: requests.FinishRequest) -> list[Work]:
     plain = first_sampler()
     bases = [asked.base_of(told_fields(picture.infotext), *plain) for picture in asked.pictures]
-    return [Work(item.pixels, base, mask) for item, base, mask in zip(asked.pictures, bases, asked.masks)]
+    return [
+        Work(item.pixels, base, mask, alpha=item.alpha) for item, base, mask in zip(asked.pictures, bases, asked.masks)
+    ]
 
 
 def offer() -> requests.Offer:

@@ -13,6 +13,7 @@ from modules.processing import create_infotext
 from PIL import Image
 
 from lib_finisher.finished import Finished
+from lib_finisher.hosts.webui.finish_only import with_alpha
 from lib_finisher.hosts.webui.presets import Effective
 from lib_finisher.hosts.webui.settings import Preferences
 from lib_finisher.imaging.arrays import Pixels, to_uint8
@@ -104,7 +105,7 @@ def save_deep(p: Any, done: Finished, wanted: Preferences) -> None:
         with Image.open(file) as written:
             # No more than the host has written: its setting, and other extensions, may keep the infotext out.
             texts = {key: value for key, value in written.info.items() if isinstance(value, str)}
-        save_png(file, done.pixels, texts=texts, depth=16)
+        save_png(file, done.pixels, done.alpha, texts, depth=16)
     except OSError as error:
         p.comment(f"Finisher: the 16-bit picture could not be saved in {folder} ({error.strerror or error})")
         logger.warning("Finisher: the 16-bit picture could not be saved in %s: %s", folder, error)
@@ -121,7 +122,7 @@ def _last_of(file: Path) -> Path:
 def without(p: Any, done: Finished, wanted: Preferences) -> tuple[Image.Image, str]:
     """The picture without the stage that is compared, and its infotext; saved beside the finished one."""
     assert done.without is not None
-    picture = Image.fromarray(done.without.in_8_bits())
+    picture = with_alpha(Image.fromarray(done.without.in_8_bits()), done.without.alpha)
     before = p.extra_generation_params
     with _without_ours(p):
         p.extra_generation_params |= {key: before[key] for key in (KEY, KEY_VERSION, KEY_PRESET) if key in before}
