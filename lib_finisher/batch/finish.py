@@ -24,6 +24,7 @@ from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import LoadedPicture, PictureError, damage, load_header, load_mask, load_picture
 from lib_finisher.imaging.formats import too_large
 from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.imaging.transparency import transparent
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, write_recipe
 from lib_finisher.stages.base import NAME as BASE
@@ -144,7 +145,7 @@ class _Run:
             picture = load_picture(path)
             size = size_of(picture.pixels)
             mask = None if self._mask is None else load_mask(self._mask, (size.width, size.height))
-            target = target_of(self._saving, path, source.folder, picture.alpha is not None)
+            target = target_of(self._saving, path, source.folder, transparent(picture.alpha) is not None)
             target.folder.mkdir(parents=True, exist_ok=True)
         except PictureError as error:
             return FileReport(path, None, str(error))
@@ -212,7 +213,7 @@ class _Run:
         if item.target.cut:
             notes.append(f"the name of the result was cut to {item.target.stem!r}: that of the source is too long")
         asked = self._saving.format_for(item.source)
-        if item.picture.alpha is not None and not asked.transparency:
+        if transparent(item.picture.alpha) is not None and not asked.transparency:
             notes.append(f"saved as {item.target.written.label}: {asked.label} holds no transparency")
         return notes
 
