@@ -7,12 +7,13 @@ what the page, the recipe JSON, the infotext, the XYZ axes and the docs need: th
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+from lib_finisher.hints import did_you_mean
 
 Settings = TypeVar("Settings")
 
@@ -245,7 +246,7 @@ def _read(settings: type[Settings], data: Any, where: str, of: _Of, problems: li
     values: dict[str, Any] = {}
     for key, value in data.items():
         if key not in rows:
-            problems.append(_unknown(f"{where}.{key}", str(key), list(rows)))
+            problems.append(unknown_control(f"{where}.{key}", str(key), list(rows)))
         elif rows[key].kind == "passes":
             values[key] = _read_passes(rows[key], value, f"{where}.{key}", of, problems)
         else:
@@ -282,10 +283,9 @@ def _convert(row: Control, value: Any) -> tuple[bool, Any]:
     return inside, int(value) if row.kind == "integer" else float(value)
 
 
-def _unknown(where: str, key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{where}: there is no such control.{hint} Accepted here: {', '.join(known)}."
+def unknown_control(where: str, key: str, known: Sequence[str]) -> str:
+    """A line on a control that there is not, with what may have been meant."""
+    return f"{where}: there is no such control.{did_you_mean(key, known)} Accepted here: {', '.join(known)}."
 
 
 def _shown(value: Any) -> str:

@@ -35,7 +35,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     except HeaderError:
         raise
     except FileNotFoundError as error:
-        raise HeaderError(f"{name}: no such file. Refresh the list of models.") from error
+        raise HeaderError(f"{name}: no such file. Check its name and its folder.") from error
     except (OSError, ValueError) as error:
         fault = getattr(error, "strerror", None) or error  # without the path
         raise HeaderError(f"{name}: cannot be opened ({fault}). Check its path and permissions.") from error

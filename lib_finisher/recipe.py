@@ -5,14 +5,23 @@ A recipe says in "version" which defaults stand for what it leaves out; without 
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from lib_finisher.controls import Control, SettingsError, controls_of, defaults, differences, read, write
+from lib_finisher.controls import (
+    Control,
+    SettingsError,
+    controls_of,
+    defaults,
+    differences,
+    read,
+    unknown_control,
+    write,
+)
+from lib_finisher.hints import did_you_mean
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
 from lib_finisher.stages.order import STAGES
@@ -74,8 +83,7 @@ def read_recipe(data: Any, family: str = "") -> Recipe:
         problems += error.problems
     for key in data:
         if key != VERSION and key not in SECTIONS:
-            near = difflib.get_close_matches(str(key), SECTIONS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(str(key), SECTIONS)
             problems.append(f"{key}: there is no such stage.{hint} Stages: {', '.join(SECTIONS)}.")
     sections: dict[str, Any] = {}
     for name, settings in SECTIONS.items():
@@ -140,6 +148,11 @@ def _assign(data: dict[str, Any], parts: list[str], value: str, text: str, versi
     settings, section = data[parts[0]], SECTIONS.get(parts[0])
     own = {item.name: item for item in controls_of(section)} if section is not None else {}
     row = next((item for item in own.values() if item.kind == "passes"), None)
+    known = [name for name, item in own.items() if item.kind != "passes" and len(parts) == 2]
+    known += [item.name for item in controls_of(row.item)] if row is not None and row.item is not None else []
+    if section is not None and parts[-1] not in {*known, *own}:
+        problems.append(unknown_control(".".join(parts), parts[-1], known))
+        return
     if len(parts) == 2 and (row is None or row.item is None or parts[1] in own):
         settings[parts[1]] = _value(value, own.get(parts[1]))
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lib_finisher.controls import SettingsError
+from lib_finisher.hints import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def unknown_keys(data: Mapping[str, Any], known: Sequence[str]) -> list[Problem]
     found = []
     for key in data:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            found.append(Problem(key, f"there is no such field.{hint} Accepted here: {', '.join(known)}."))
+            found.append(
+                Problem(key, f"there is no such field.{did_you_mean(key, known)} Accepted here: {', '.join(known)}.")
+            )
     return found
 
 

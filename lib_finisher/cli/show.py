@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+from pathlib import Path
 
-from lib_finisher.cli.console import tell, warn
+from lib_finisher.cli.console import program, tell, warn
 from lib_finisher.cli.options import recipe_of
 from lib_finisher.cli.status import FINISHED, SOME_FAILED
-from lib_finisher.family import detect
+from lib_finisher.family import Detected, detect
+from lib_finisher.imaging.files import PictureError, load_header
 from lib_finisher.model_header import HeaderError
 from lib_finisher.recipe import write_recipe
 
 
 def show_recipe(options: argparse.Namespace) -> int:
     """The command "recipe"; the exit status."""
-    family = detect(options.checkpoint).family.value if options.checkpoint is not None else ""
+    family = _detected(options.checkpoint).family.value if options.checkpoint is not None else ""
     tell(json.dumps(write_recipe(recipe_of(options, family)), indent=2, ensure_ascii=False))
     return FINISHED
 
@@ -25,10 +28,25 @@ def show_family(options: argparse.Namespace) -> int:
     status = FINISHED
     for file in options.checkpoints:
         try:
-            found = detect(file)
+            found = _detected(file)
         except HeaderError as error:
             status = SOME_FAILED
             warn(f"finisher: {error}")
             continue
         tell(f"{file}: {found.label}, native {found.native_side}×{found.native_side} ({found.reason})")
     return status
+
+
+def _detected(file: Path) -> Detected:
+    """The family of a checkpoint. Raises HeaderError, for a picture with what is done with one."""
+    try:
+        return detect(file)
+    except HeaderError as error:
+        try:
+            load_header(file)
+        except PictureError:
+            raise error from None
+        raise HeaderError(
+            f"{file}: this is a picture, and only a checkpoint (.safetensors or .gguf) has a model family. "
+            f"To finish the picture: {program()} finish {shlex.quote(str(file))} --out finished"
+        ) from error

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lib_finisher.hints import did_you_mean
 from lib_finisher.presets import resolve as resolving
 from lib_finisher.presets.builtin import BUILT_IN
 from lib_finisher.presets.errors import Unknown
@@ -49,7 +50,8 @@ class Library:
         for entry in entries:
             if entry.preset.key == key_of(name):
                 return entry
-        raise Unknown(f"there is no preset {name!r}. Presets: {', '.join(item.preset.name for item in entries)}.")
+        names = [item.preset.name for item in entries]
+        raise Unknown(f"there is no preset {name!r}.{did_you_mean(name, names)} Presets: {', '.join(names)}.")
 
     def duplicate(self, name: str, new: str = "") -> Preset:
         """Store a copy, also of a built-in preset, as the user's own: unlocked, and to be chosen.

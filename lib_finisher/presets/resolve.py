@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from lib_finisher.hints import did_you_mean
 from lib_finisher.presets.errors import PresetError, Unknown
 from lib_finisher.presets.fragment import Inherited, all_paths, changes, compared, expanded, laid_over, usable
 from lib_finisher.presets.matching import Candidate, Checkpoint, Entry, Level, explain
@@ -186,8 +187,8 @@ def _layers(
     for name in choice.names:
         entry = by_key.get(key_of(name))
         if entry is None:
-            names = ", ".join(item.preset.name for item in by_key.values())
-            raise Unknown(f"there is no preset {name!r}. Presets: {names}.")
+            names = [item.preset.name for item in by_key.values()]
+            raise Unknown(f"there is no preset {name!r}.{did_you_mean(name, names)} Presets: {', '.join(names)}.")
         found = [item for item in found if item[1] is not entry]
         found.append((CHOSEN, entry, "it was chosen"))
     layers: list[Layer] = []

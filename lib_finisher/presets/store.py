@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from lib_finisher.hints import did_you_mean
 from lib_finisher.presets import files
 from lib_finisher.presets.errors import Conflict, Locked, NewerSchema, PresetError, Unknown
 from lib_finisher.presets.lock import locked
@@ -292,8 +293,9 @@ def _when(file: Path) -> str:
 
 
 def _unknown(name: str, found: dict[str, _Found]) -> Unknown:
-    there = ", ".join(sorted(repr(item.preset.name) for item in found.values())) or "there are none yet"
-    return Unknown(f"there is no preset {name!r} of yours. Yours: {there}.")
+    names = sorted(item.preset.name for item in found.values())
+    there = ", ".join(map(repr, names)) or "there are none yet"
+    return Unknown(f"there is no preset {name!r} of yours.{did_you_mean(name, names)} Yours: {there}.")
 
 
 def _escaped(text: str) -> str:
