@@ -6,6 +6,7 @@ A recipe says in "version" which defaults stand for what it leaves out; without 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -175,10 +176,24 @@ def _assign(data: dict[str, Any], parts: list[str], value: str, text: str, versi
         item[parts[-1]] = _value(value, control)
 
 
+_SWITCHES: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
+# What people write and JSON does not have: .3, +0.3, 3.
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
 def _value(text: str, control: Control | None) -> Any:
-    """The value that a text stands for: JSON where it is any, but for a control that holds a text the text itself."""
+    """The value that a text stands for: JSON where it is any, but for a control that holds a text the text itself.
+
+    "True" and "FALSE" are a switch's as well, and ".3" and "+0.3" a number's.
+    """
+    kind = control.kind if control is not None else ""
+    if kind == "switch" and text.lower() in _SWITCHES:
+        return _SWITCHES[text.lower()]
+    if kind in ("integer", "number") and _NUMBER.fullmatch(text):
+        number = float(text)
+        return int(number) if number.is_integer() else number
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    return text if control is not None and control.kind in ("text", "choice") and not isinstance(value, str) else value
+    return text if kind in ("text", "choice") and not isinstance(value, str) else value

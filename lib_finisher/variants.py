@@ -27,8 +27,14 @@ _NAMES: tuple[tuple[str, str, frozenset[str] | None], ...] = (
     ("animagine", r"animagine ?xl", _XL),
     ("hyper", r"hyper (?:vae|inpaint(?:ing)?|dmd)", None),
     ("dmd", r"dmd(?: ?2)?", None),
+    # What follows makes an ordinary word of it: flash photography, rapid fire.
+    ("flash", r"flash(?! (?:photo\w*|lights?|lit|back|backs|bulb|gun|gordon|attn|attention)(?!\S))", None),
+    ("rapid", r"rapid(?! (?:fire|growth|river))", None),
+    ("tcd", r"tcd", None),
+    ("pcm", r"pcm", None),
     (V_PREDICTION, r"v ?pred(?:iction)?", _UNETS),
-    (FEW_STEP, r"(?:1|2|4|6|8) ?steps?", None),
+    # Not the epoch before a training's step count: "epoch8-step1200".
+    (FEW_STEP, r"(?:[1-9]|1[0-2]) ?(?:steps?|stp)(?! \d)|insta ?flow|nitro ?(?:sd|fusion|\d)", None),
 )
 # What tensors settle, so a name counts only where they cannot be read.
 _UNREAD: tuple[tuple[str, str, frozenset[str]], ...] = (
@@ -37,7 +43,7 @@ _UNREAD: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("schnell", r"schnell", frozenset({"flux"})),
 )
 _TITLES = ("modelspec.title", "general.name", "ss_sd_model_name", "ss_output_name")
-_FEW = DISTILLED | {"dmd"}
+_FEW = DISTILLED | {"dmd", "flash", "rapid", "tcd", "pcm"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lib_finisher.presets.errors import NewerSchema, PresetError
-from lib_finisher.recipe import FIRST
+from lib_finisher.recipe import FIRST, SECTIONS, VERSION
 
 MARK = "finisher_preset"
 SCHEMA = 2
@@ -22,7 +22,7 @@ def schema_of(data: Any) -> int:
     if not isinstance(data, Mapping):
         raise PresetError(f"a preset is an object, not {type(data).__name__}.")
     if MARK not in data:
-        if "refine" in data or "detail" in data or "version" in data or not data:
+        if VERSION in data or not data or any(isinstance(data.get(name), Mapping) for name in SECTIONS):
             return 0
         raise PresetError(f"there is neither {MARK!r} in it nor the stages of a recipe, so it is no preset.")
     schema = data[MARK]

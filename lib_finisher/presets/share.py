@@ -21,7 +21,8 @@ BUNDLE, BUNDLE_SCHEMA = "finisher_presets", 1
 MOST_PRESETS = 500
 NEW_HERE, SAME, DIFFERS, LOCKED = "new", "same", "differs", "locked"
 KEEP, REPLACE, RENAME = "keep", "replace", "rename"
-_TOLD = re.compile(r'(?:^|, )Finisher: ("(?:[^"\\]|\\.)*")')
+# Without quotes only where it holds neither comma nor colon: an empty recipe of version 1.
+_TOLD = re.compile(r'(?:^|, )Finisher: ("(?:[^"\\]|\\.)*"|\{\})')
 
 Change = tuple[str, Any, Any]
 """A path, what is there and what comes; `fragment.MISSING` where one says nothing."""
@@ -124,7 +125,7 @@ def from_infotext(text: str, name: str) -> Preset:
         told = json.loads(found[1])
     except ValueError as error:
         raise PresetError(f"Finisher's part of this infotext is damaged ({error}).") from error
-    return from_recipe(parse(told), name)
+    return from_recipe(parse(told) if isinstance(told, str) else told, name)
 
 
 def from_recipe(data: Any, name: str) -> Preset:

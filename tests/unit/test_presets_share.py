@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,8 +121,27 @@ def test_a_preset_of_what_the_command_line_wrote() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a cat", 'a\nSteps: 1, Finisher: "{not json"', 'a\nSteps: 1, Finisher: "[1]"', "Finisher: {}"]
+    "text", ["", "a cat", 'a\nSteps: 1, Finisher: "{not json"', 'a\nSteps: 1, Finisher: "[1]"', "Finisher: {x}"]
 )
 def test_infotexts_without_a_recipe_are_refused(text: str) -> None:
     with pytest.raises(PresetError):
         from_infotext(text, "x")
+
+
+@pytest.mark.parametrize(
+    "recipe", [{"grade": {"contrast": 0.3}}, {"upscale": {"passes": [{"factor": 2}]}}, {"base": {"compare": "detail"}}]
+)
+def test_a_recipe_of_one_stage_is_a_preset(recipe: dict[str, Any]) -> None:
+    (preset,) = read_bundle(json.dumps(recipe), "one stage")
+    assert (preset.name, preset.recipe, preset.version) == ("one stage", recipe, 1)
+    for nothing in ('{"name": "x"}', '{"grade": 3}', '{"grades": {"contrast": 0.3}}', "[]", '"grade"'):
+        with pytest.raises(PresetError):
+            read_bundle(nothing, "no stage")
+
+
+def test_an_infotext_that_changes_nothing_is_a_recipe() -> None:
+    first = from_infotext("x\nSteps: 20, Seed: 5, Finisher: {}, Finisher version: 0.1.0", "plain")
+    assert (first.recipe, first.version) == ({}, 1)
+    text = json.dumps(json.dumps({"version": 2}))
+    today = from_infotext(f"x\nSteps: 20, Seed: 5, Finisher: {text}, Finisher version: 0.2.0", "plain")
+    assert (today.recipe, today.version) == ({}, 2)

@@ -96,3 +96,30 @@ def test_upscale_to_gives_the_rest_to_the_last_pass() -> None:
     settings = read_recipe({"upscale": {"passes": [{"factor": 1.5}, {"factor": 2}]}})["upscale"]
     factors = [one.factor for one in scaled_to(settings, 6).passes]
     assert factors == [1.5, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("refine.enabled=False", False), ("refine.enabled=TRUE", True), ("extend.enabled=true", True),
+        ("grade.contrast=.3", 0.3), ("grade.contrast=-.3", -0.3), ("grade.contrast=+0.3", 0.3),
+        ("refine.steps=7.", 7), ("refine.steps=+7", 7), ("refine.denoising_strength=1e-1", 0.1),
+        ("refine.prompt=True", "True"), ("refine.prompt=.3", ".3"), ('refine.prompt="a b"', "a b"),
+    ],
+)  # fmt: skip
+def test_a_value_as_people_write_it(text: str, value: object) -> None:
+    section, name = text.partition("=")[0].split(".")
+    found = getattr(read_recipe(assign({}, [text]))[section], name)
+    assert found == value and type(found) in (type(value), float)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "grade.contrast=0,3", "grade.contrast=.", "grade.contrast=1e", "grade.contrast=true", "grade.contrast=nan",
+        "refine.enabled=maybe", "refine.enabled=1", "refine.enabled=yes", "refine.steps=1.5", "refine.steps=True",
+    ],
+)  # fmt: skip
+def test_a_value_without_one_meaning_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=text.partition("=")[0]):
+        read_recipe(assign({}, [text]))

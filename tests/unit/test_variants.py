@@ -17,7 +17,7 @@ from lib_finisher.variants import look_at, variants_in, variants_of
 from tests.model_files import FIXTURES, write_file, write_gguf
 
 LIMIT = 0.2  # seconds a file may take
-FEW = {"turbo", "lightning", "hyper", "lcm", "dmd", "schnell"}
+FEW = {"turbo", "lightning", "hyper", "lcm", "dmd", "schnell", "flash", "rapid", "tcd", "pcm"}
 
 PUBLISHED: dict[str, tuple[str, ...]] = {
     "ponyDiffusionV6XL_v6StartWithThisOne.safetensors": ("pony",),
@@ -44,6 +44,14 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "realisticVisionV60B1_v51HyperVAE.safetensors": ("hyper", "few-step"),
     "LCM_Dreamshaper_v7_4k.safetensors": ("lcm", "few-step"),
     "dmd2_sdxl_4step_unet_fp16.bin": ("dmd", "few-step"),
+    "SDXL-Flash_Mini.safetensors": ("flash", "few-step"),
+    "Chroma1-HD-Flash.safetensors": ("flash", "few-step"),
+    "Qwen-Rapid-AIO-SFW-v5.safetensors": ("rapid", "few-step"),
+    "tcd-sdxl-4stp.safetensors": ("tcd", "few-step"),
+    "pcm_sdxl_smallcfg_2step.safetensors": ("pcm", "few-step"),
+    "instaflow_0_9B.safetensors": ("few-step",),
+    "nitrosd-realism.safetensors": ("few-step",),
+    "sdxl-3steps.safetensors": ("few-step",),
     "RealVisXL_V4.0_inpainting.ckpt": ("inpainting",),
     "512-inpainting-ema.ckpt": ("inpainting",),
     "sd-v1-5-inpainting.ckpt": ("inpainting",),
@@ -59,6 +67,8 @@ LOOK_ALIKES = (
     "hyperrealism_v3.safetensors", "hyperRealism_v30.safetensors", "turboencabulator.safetensors",
     "illustrationMix.safetensors", "lightningbolt.safetensors", "refined_v10.safetensors", "noobie.safetensors",
     "admdata.safetensors", "inpainter.safetensors", "24steps_of_grey.safetensors",
+    "flashlightMix_v2.safetensors", "flashback80s_v1.safetensors", "FlashPhotographyXL.safetensors",
+    "rapidfirePhoto.safetensors", "RapidFirePhoto.safetensors", "mine-epoch8-step1200.safetensors",
 )  # fmt: skip
 
 

@@ -18,8 +18,9 @@ from lib_finisher.hosts.webui import models, offered, probe, xyz
 from lib_finisher.infotext.writing import KEY
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, read_checkpoint
+from lib_finisher.presets.origins import DEFAULT
 from lib_finisher.presets.preset import NONE
-from lib_finisher.recipe import FIRST, VERSION, Recipe, assign, read_recipe, write_recipe
+from lib_finisher.recipe import FIRST, SECTIONS, SWITCH, VERSION, Recipe, assign, read_recipe, write_recipe
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,13 @@ def effective(p: Any, data: Mapping[str, Any], checkpoint: str = "") -> Effectiv
     resolved, notes = resolved_for({**data, CHOICE: chosen} if chosen else data, around)
     recipe = resolved.recipe
     if varied:
-        recipe = read_recipe(assign(write_recipe(recipe), varied), around.checkpoint.family)
+        data = write_recipe(recipe)
+        for section in {text.partition(".")[0] for text in varied} & set(SECTIONS):
+            # What a plot varies is seen, unless somebody said that the stage is off.
+            origin = resolved.origins.get(f"{section}.{SWITCH}")
+            if origin is not None and origin.layer == DEFAULT:
+                data[section].pop(SWITCH)
+        recipe = read_recipe(assign(data, varied), around.checkpoint.family)
     return Effective(recipe, resolved.names, resolved.content, notes)
 
 
