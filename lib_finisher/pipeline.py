@@ -90,7 +90,7 @@ class Pipeline:
 
     def run(self, works: Sequence[Work]) -> list[Finished]:
         """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
-        meter = Meter(self._means.control, self._means.listener, lambda: sum(map(self._expected, works)))
+        meter = Meter(self._means.control, self._means.listener, lambda: sum(map(self._expected, works)), self._weight)
         base = self._means.recipe[BASE]
         hands = [InHand(work, base.mask, number) for number, work in enumerate(works)]
         others: list[InHand] = []
@@ -104,6 +104,8 @@ class Pipeline:
                 Turn(self._means, stage, [*hands, *others], meter).run()
         if self._rates is not None:
             self._learn(self._rates, [report.cost for hand in [*hands, *others] for report in hand.done.reports])
+            for model_run in meter.model_runs:
+                self._rates.record_model(self._means.host, model_run)
         for hand in [*hands, *others]:
             hand.done.pixels, hand.done.alpha = hand.work.pixels, hand.work.alpha
         for other in others:
@@ -116,10 +118,16 @@ class Pipeline:
         if not any(_checkpoints(self._means.recipe[stage.name]) for stage in STAGES):
             rates.record(self._means.host, "", sum(costs, Cost()))
 
+    def _weight(self, name: str) -> float:
+        """As how many megapixel-steps a megapixel through that upscaler model counts."""
+        host = self._means.host
+        return host.capabilities.upscaler_weight if self._rates is None else self._rates.weight(host, "", name)
+
     def _expected(self, work: Work) -> float:
         tools = Tools(self._means.host, self._means.find, Meter(self._means.control), self._means.assets)
         try:
-            return make_plan(work, self._means.recipe, tools).total.megapixel_steps
+            total = make_plan(work, self._means.recipe, tools).total
+            return total.megapixel_steps + sum(part * self._weight(name) for name, part in total.models)
         # An estimate is only for the progress bar: whatever is wrong, the stage itself will say it better.
         except Exception:
             logger.debug("The cost cannot be estimated.", exc_info=True)

@@ -98,7 +98,7 @@ class Turn:
         self.hands = hands
         self.meter = meter
         self.settings: Any = means.recipe[stage.name]
-        self.tools = Tools(means.host, means.find, meter, means.assets)
+        self.tools = Tools(means.host, means.find, meter, means.assets, meter.model_run)
         self.reads = stage.reads(self.settings)
         own = PatchStore(means.store) if means.store is not None and self.reads.samples else None
         self.unfinished = own if means.patches is None else None

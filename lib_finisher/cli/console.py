@@ -38,7 +38,7 @@ def report_table(reports: Sequence[StageReport]) -> str:
 
 
 def plan_table(plan: Plan, seconds: float | None = None) -> str:
-    """The table of what each stage would do; `seconds` is how long the sampling is expected to take, if known."""
+    """The table of what each stage would do; `seconds` is how long it is expected to take, if known."""
     rows = [("stage", "runs", "size", "patches", "calls", "MP-steps", "")]
     for step in plan.steps:
         estimate = step.estimate
@@ -52,7 +52,7 @@ def plan_table(plan: Plan, seconds: float | None = None) -> str:
     rows.append(
         ("in all", "", str(total.size), str(total.patches), str(total.host_calls), f"{total.megapixel_steps:.1f}", "")
     )
-    return _table(rows) + ("" if seconds is None else f"\n  about {seconds:.0f} s of sampling on this machine")
+    return _table(rows) + ("" if seconds is None else f"\n  about {seconds:.0f} s on this machine")
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:

@@ -32,7 +32,7 @@ def show_plan(options: argparse.Namespace) -> int:
             told.append({"input": str(file), "error": str(error)})
             warn(f"finisher: {error}")
             continue
-        seconds = run.rates.seconds(run.host, "", plan.total.megapixel_steps)
+        seconds = run.rates.seconds(run.host, "", plan.total.megapixel_steps, plan.total.models)
         told.append({"input": str(file), **_plan_json(plan), "seconds": seconds and round(seconds, 1)})
         if not options.json:
             tell(f"{file}\n{plan_table(plan, seconds)}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from lib_finisher.batch.finish import Begun
-from lib_finisher.events import BatchStarted, Event, Progress, StageFinished, StageStarted
+from lib_finisher.events import BatchStarted, Event, ModelStep, Progress, StageFinished, StageStarted
 
 _BAR = 24
 _REDRAW_SECONDS = 0.1
@@ -46,6 +46,10 @@ class ProgressLine:
         elif isinstance(event, BatchStarted):
             more = f" and {len(event.labels) - 1} more" if len(event.labels) > 1 else ""
             self._detail = f"{event.labels[0]}{more}" if event.labels else ""
+        elif isinstance(event, ModelStep):
+            self._detail = f"{event.name}, tile {min(event.number + 1, event.total)} of {event.total}"
+            if not event.total:
+                self._detail = event.name
         elif isinstance(event, Progress):
             self._progress = event
         elif isinstance(event, StageFinished):

@@ -128,7 +128,8 @@ class Capabilities:
     sampler may depend on the batch and may show seams. `batch_pixels` is how much may be tried in one batch before
     anything is known about this device. `extras` are the special settings (see `Sampling.extras`) that it honours; the
     others are left out, and the report says so. `differential_samplers` are those that can have differential masks;
-    with the others such a mask is blended.
+    with the others such a mask is blended. `upscaler_weight` is how many sampled megapixel-steps take as long as an
+    upscaler model takes for a megapixel of what it is given, as far as that can be said before one has run here.
     """
 
     engine: str
@@ -143,6 +144,7 @@ class Capabilities:
     extras: frozenset[str] = frozenset()
     differential_samplers: frozenset[str] = frozenset()
     latent_upscalers: tuple[str, ...] = ()
+    upscaler_weight: float = 2.0
 
 
 @dataclass(frozen=True)

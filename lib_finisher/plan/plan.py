@@ -42,6 +42,7 @@ class Plan:
             sum(step.estimate.patches for step in self.steps),
             sum(step.estimate.host_calls for step in self.steps),
             sum(step.estimate.megapixel_steps for step in self.steps),
+            models=tuple(model for step in self.steps for model in step.estimate.models),
         )
 
 
@@ -75,4 +76,5 @@ def _doubled(estimate: Estimate) -> Estimate:
         patches=2 * estimate.patches,
         host_calls=2 * estimate.host_calls,
         megapixel_steps=2 * estimate.megapixel_steps,
+        models=2 * estimate.models,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,12 +67,16 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Tools:
-    """What a stage may use: the engine, the detectors, where it may be stopped, and the files that settings name."""
+    """What a stage may use: the engine, the detectors, where it may be stopped, and the files that settings name.
+
+    `model_run` gives what watches an upscaler model of that name run over so many megapixels; see `Meter.model_run`.
+    """
 
     host: Host
     find: Finder
     watch: Watch
     assets: Assets = Assets()
+    model_run: Callable[[str, float], AbstractContextManager[Watch]] | None = None
 
     def model(self, checkpoint: str = "") -> ModelFacts:
         """The checkpoint that will run."""
@@ -79,7 +84,10 @@ class Tools:
 
     def upscale(self, name: str, pixels: Array) -> Array:
         """`pixels` through an upscaler model, at the model's own scale."""
-        return self.host.upscale(name, pixels, self.watch)
+        if self.model_run is None:
+            return self.host.upscale(name, pixels, self.watch)
+        with self.model_run(name, size_of(pixels).megapixels) as watch:
+            return self.host.upscale(name, pixels, watch)
 
     def restore(self, name: str, pixels: Array) -> Array:
         """`pixels` with its faces restored by the host's model of that name."""
@@ -122,13 +130,17 @@ class StageOutput:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a stage is expected to take, and the size of the picture after it."""
+    """What a stage is expected to take, and the size of the picture after it.
+
+    `models` are upscaler models by name with the megapixels that they are given.
+    """
 
     size: Size
     patches: int = 0
     host_calls: int = 0
     megapixel_steps: float = 0.0
     notes: tuple[str, ...] = ()
+    models: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
 from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look
 from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
-from lib_finisher.stages.texture_model import grained
+from lib_finisher.stages.texture_model import grained, models_for
 from lib_finisher.stages.texture_settings import TextureRedraw, TextureSettings
 from lib_finisher.stages.texture_where import EVERYWHERE, SEARCH, Place, around, detectors_for, place_of
 
@@ -136,7 +136,8 @@ class Texture(KeepsColours):
                 total.host_calls + part.host_calls,
                 total.megapixel_steps + part.megapixel_steps,
             )
-        return Estimate(size, total.patches, total.host_calls, total.megapixel_steps, tuple(notes))
+        models = models_for(settings.upscaler, size, tools.host.upscalers()) if settings.models else ()
+        return Estimate(size, total.patches, total.host_calls, total.megapixel_steps, tuple(notes), models)
 
 
 class _Places:

@@ -69,6 +69,12 @@ def grained(pixels: Pixels, wanted: str, strength: float, mask: Mask | None, too
     return Grained(result, f"{model.name} ({strength:.0%}{back})", False)
 
 
+def models_for(wanted: str, size: Size, there: Sequence[UpscalerFacts]) -> tuple[tuple[str, float], ...]:
+    """The model that `grained` would take, with the megapixels given to it at most; none where it is missing."""
+    model = _chosen(wanted.strip(), there, [])
+    return () if model is None else ((model.name, size.megapixels),)
+
+
 def _chosen(wanted: str, there: Sequence[UpscalerFacts], notes: list[str]) -> UpscalerFacts | None:
     """The model of that name; "auto" takes a 1x model, by preference one for skin."""
     keeping = [item for item in there if item.scale == 1 and not item.problem]

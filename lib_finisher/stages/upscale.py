@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lib_finisher.hosts.port import HostError
+from lib_finisher.hosts.port import HostError, UpscalerFacts
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.imaging.transparency import enlarged_by
@@ -22,7 +22,7 @@ from lib_finisher.stages.regions import Region
 from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.tile_prompts import by_findings
 from lib_finisher.stages.touch_up import touch_ups
-from lib_finisher.stages.upscale_model import LANCZOS, enlarge
+from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge, model_work
 from lib_finisher.stages.upscale_settings import AUTO, HIRES, UpscalePass, UpscaleSettings
 from lib_finisher.stages.upscale_targets import Target, targets_of
 
@@ -140,6 +140,7 @@ class Upscale(KeepsColours):
     def estimate(self, work: Work, size: Size, settings: UpscaleSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`."""
         total = Estimate(size)
+        there = tools.host.upscalers()
         for one, target in zip(settings.passes, targets_of(size, settings.passes)):
             latent = one.upscaler in tools.host.capabilities.latent_upscalers
             redrawn = target.size if _cut_first(target, work) and not latent else target.enlarged
@@ -150,6 +151,7 @@ class Upscale(KeepsColours):
                 total.patches + part.patches,
                 total.host_calls + part.host_calls,
                 total.megapixel_steps + part.megapixel_steps,
+                models=(*total.models, *(() if latent else _models(total.size, target, one, there))),
             )
         return total
 
@@ -160,6 +162,13 @@ def _alpha(alpha: Mask, target: Target, one: UpscalePass, latent: bool, tools: T
     made = enlarge(three, target.enlarged, LANCZOS if latent else one.upscaler, one.upscaler_blend, tools, []).pixels
     moved = enlarged_by(made, alpha)
     return cut(moved, target.box) if target.reframes else moved
+
+
+def _models(size: Size, target: Target, one: UpscalePass, there: Sequence[UpscalerFacts]) -> list[tuple[str, float]]:
+    """The model of a pass on a picture of that size, with the megapixels that it is given."""
+    work = model_work(size, target.enlarged, one.upscaler, one.upscaler_blend, there)
+    model = choose_upscaler(one.upscaler, there, [])
+    return [(model.name, work)] if model is not None and work else []
 
 
 def _cut_first(target: Target, work: Work) -> bool:

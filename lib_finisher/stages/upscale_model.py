@@ -89,6 +89,21 @@ def enlarge(pixels: Pixels, target: Size, wanted: str, blend: float, tools: Tool
     return Enlarged(made, model.name if blend >= 1 else f"{model.name} ({blend:.0%})", False)
 
 
+def model_work(size: Size, target: Size, wanted: str, blend: float, there: Sequence[UpscalerFacts]) -> float:
+    """The megapixels that `enlarge` gives to the model `wanted`, as far as that can be said without the picture."""
+    model = choose_upscaler(wanted, there, [])
+    factor = max(target.height / size.height, target.width / size.width)
+    if model is None or blend <= 0 or (model.scale > 1 and factor <= 1):
+        return 0.0
+    total, given, shrink = 0.0, size, _SOURCE_SHRINK
+    if model.scale > 1 and factor > model.scale + _SLACK:
+        total, given, factor, shrink = size.megapixels, size.scaled(model.scale), factor / model.scale, _MADE_SHRINK
+    needed = factor / model.scale
+    if needed <= 0.5 and model.scale > 1:
+        given = given.scaled(max(shrink, needed))
+    return total + given.megapixels
+
+
 def _by_model(pixels: Pixels, target: Size, model: UpscalerFacts, tools: Tools) -> Pixels:
     scale = model.scale
     for _ in range(2):

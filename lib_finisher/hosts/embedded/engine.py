@@ -35,6 +35,8 @@ CAPABILITIES = Capabilities(
     prompts=False,
     extras=frozenset({"noise_multiplier", "differential"}),
     differential_samplers=frozenset(SAMPLERS),
+    # Measured on one core of a CPU with RealESR_Gx4.
+    upscaler_weight=110.0,
 )
 
 

@@ -20,4 +20,4 @@ def rates() -> Rates:
 
 def seconds(host: Host, plan: Plan) -> float | None:
     """How long the sampling of a plan is expected to take, None where nothing is known yet."""
-    return rates().seconds(host, "", plan.total.megapixel_steps)
+    return rates().seconds(host, "", plan.total.megapixel_steps, plan.total.models)
