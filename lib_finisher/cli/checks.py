@@ -44,7 +44,7 @@ def saving_of(options: argparse.Namespace) -> Saving:
 
 def check_before_work(options: argparse.Namespace, run: Run, inputs: Inputs) -> None:
     """Raises SettingsError with a line for everything that cannot go well."""
-    problems = [*_unavailable(run), *_mask_problems(options.mask, inputs)]
+    problems = list(dict.fromkeys([*_unavailable(run), *_mask_problems(options.mask, inputs)]))
     if problems:
         raise SettingsError(problems)
     _check_formats(options, inputs)
@@ -54,17 +54,19 @@ def check_before_work(options: argparse.Namespace, run: Run, inputs: Inputs) -> 
 
 
 def _unavailable(run: Run) -> Iterator[str]:
-    """The detectors and models that stages which are on ask for, and that are not here."""
+    """The detectors and models that stages which are on ask for, and that are not here.
+
+    What presets ask for was replaced before; what is asked for by hand is never replaced.
+    """
     for stage in STAGES:
-        settings = run.recipe[stage.name]
-        if not settings.enabled:
-            continue
-        for name, search in stage.reads(settings).detectors:
-            try:
-                run.detectors.identity(name, search)
-            except DetectorError as error:
-                yield f"{stage.name}: {error}"
-        yield from _unavailable_models(stage.name, settings, run.here)
+        if run.recipe[stage.name].enabled:
+            for settings in (run.recipe[stage.name], run.asked[stage.name]):
+                for name, search in stage.reads(settings).detectors:
+                    try:
+                        run.detectors.identity(name, search)
+                    except DetectorError as error:
+                        yield f"{stage.name}: {error}"
+                yield from _unavailable_models(stage.name, settings, run.here)
 
 
 def _unavailable_models(where: str, settings: Any, here: Here) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lib_finisher.cli import detectors, presets
 from lib_finisher.controls import SettingsError
-from lib_finisher.recipe import SCHEMA, VERSION, Recipe, assign, read_recipe
+from lib_finisher.recipe import SCHEMA, VERSION, Recipe, assign, default_recipe, read_recipe
 from lib_finisher.stages.upscale_targets import scaled_to
 
 
@@ -52,22 +52,35 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
 
 def recipe_of(options: argparse.Namespace, family: str = "") -> Recipe:
     """The recipe of the call: --recipe, then --preset below it, --set and --upscale-to above. Raises SettingsError."""
-    data: Any = {VERSION: SCHEMA}
-    if options.recipe is not None:
-        try:
-            data = json.loads(options.recipe.read_bytes())
-        except OSError as error:
-            raise SettingsError([f"{options.recipe}: cannot be read ({error.strerror or error})."]) from error
-        except (ValueError, RecursionError) as error:
-            raise SettingsError([f"{options.recipe}: not valid JSON ({error})."]) from error
-        if not isinstance(data, dict):
-            raise SettingsError([f"{options.recipe}: a recipe is an object of stages."])
-    recipe = read_recipe(assign(presets.with_presets(options, data, family), options.set), family)
+    data = presets.with_presets(options, _recipe_data(options.recipe), family)
+    recipe = read_recipe(assign(data, options.set), family)
     if options.upscale_to is None:
         return recipe
     if not 1.0 <= options.upscale_to <= 16.0:
         raise SettingsError([f"--upscale-to: {options.upscale_to:g} is not accepted; it must be from 1 to 16."])
     return recipe.changed("upscale", scaled_to(recipe["upscale"], options.upscale_to))
+
+
+def asked_by_hand(options: argparse.Namespace, family: str = "") -> Recipe:
+    """What --recipe and --set alone say, the defaults where they build on what a preset says."""
+    try:
+        return read_recipe(assign(_recipe_data(options.recipe), options.set), family)
+    except SettingsError:
+        return default_recipe(family)
+
+
+def _recipe_data(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {VERSION: SCHEMA}
+    try:
+        data = json.loads(file.read_bytes())
+    except OSError as error:
+        raise SettingsError([f"{file}: cannot be read ({error.strerror or error})."]) from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError([f"{file}: not valid JSON ({error})."]) from error
+    if not isinstance(data, dict):
+        raise SettingsError([f"{file}: a recipe is an object of stages."])
+    return data
 
 
 def cache_folder() -> Path:

@@ -22,7 +22,11 @@ def show_plan(options: argparse.Namespace) -> int:
     tools = Tools(run.host, run.detectors.detect, Meter(Control()), run.assets)
     told: list[dict[str, Any]] = []
     failed = False
-    for file in (source.path for source in inputs_of(options.inputs, options.recursive).sources):
+    inputs = inputs_of(options.inputs, options.recursive)
+    for folder, why in inputs.unreadable:
+        failed = True
+        warn(f"finisher: {folder}: the folder cannot be read ({why}).")
+    for file in (source.path for source in inputs.sources):
         try:
             picture = load_picture(file).pixels
             mask = None if options.mask is None else load_mask(options.mask, (picture.shape[1], picture.shape[0]))

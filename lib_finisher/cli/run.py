@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lib_finisher.assets import AssetError, Assets
 from lib_finisher.cli import detectors, presets
-from lib_finisher.cli.options import cache_folder, recipe_of
+from lib_finisher.cli.options import asked_by_hand, cache_folder, recipe_of
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
@@ -24,12 +24,14 @@ from lib_finisher.stages.order import STAGES
 class Run:
     """All that a command works with on pictures.
 
-    `here` are the names of what this engine has, `left_out` says what presets ask for and is not among them.
+    `asked` is what the call says by hand, before anything that presets ask for was replaced. `here` are the names of
+    what this engine has, `left_out` says what presets ask for and is not among them.
     """
 
     host: EmbeddedHost
     detectors: Detectors
     recipe: Recipe
+    asked: Recipe
     assets: Assets
     rates: Rates
     here: Here
@@ -55,7 +57,8 @@ def composed(options: argparse.Namespace) -> Run:
     here = presets.here_of(host, found.listed())
     recipe, left_out = presets.at_hand(options, recipe, host, here)
     rates = Rates(cache_folder() / "rates.json")
-    return Run(host, found, recipe, _assets_of(options), rates, here, left_out)
+    asked = asked_by_hand(options, host.model().family)
+    return Run(host, found, recipe, asked, _assets_of(options), rates, here, left_out)
 
 
 def _assets_of(options: argparse.Namespace) -> Assets:
