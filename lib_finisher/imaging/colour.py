@@ -36,7 +36,9 @@ def from_lab(lab: Pixels) -> Pixels:
 
 def luminance(pixels: Pixels) -> Mask:
     """Luma (Rec. 709 weights) of an sRGB picture, shape (height, width)."""
-    return np.asarray(pixels @ _LUMA, dtype=np.float32)
+    # A sum in a fixed order: a matrix product's last bits depend on the processor and on the picture's size.
+    red, green, blue = (pixels[..., channel] * weight for channel, weight in enumerate(_LUMA.astype(np.float32)))
+    return np.asarray((red + green) + blue, dtype=np.float32)
 
 
 def low_frequencies(pixels: Pixels, strength: float = 1.0, into: Pixels | None = None) -> Pixels:

@@ -27,6 +27,9 @@ SIGMA_DATA = 0.5
 _BLOCK = 8
 # In deviations of the noise: lightness, then the two colour planes, where noise shows as blotches of colour.
 _THRESHOLDS = (2.7, 3.1, 3.1)
+# Shares of the threshold: a coefficient is dropped below the first and whole above the second. With a hard edge, one
+# that differs in its last bit, as products of other BLAS kernels do, would be kept here and dropped there.
+_SOFT_EDGE = (0.8, 1.2)
 _SCALES = 4
 _SMALLEST_SCALE = 32
 _STRIP = 8 * _BLOCK
@@ -54,7 +57,7 @@ _OPPONENT /= np.linalg.norm(_OPPONENT, axis=1, keepdims=True)
 class Denoiser:
     """Pictures are float32 arrays (height, width, 3)."""
 
-    identity = f"dct{_BLOCK}/{_THRESHOLDS}/{_SCALES}/{len(_SHIFTS)}"
+    identity = f"dct{_BLOCK}/{_THRESHOLDS}/{_SOFT_EDGE}/{_SCALES}/{len(_SHIFTS)}"
 
     def __init__(self) -> None:
         # The matrices are tiny: more than one BLAS thread only makes them wait for each other.
@@ -87,7 +90,9 @@ def _reduced(picture: Array, size: tuple[int, int]) -> Array:
 
 
 def _thresholded(picture: Array, noise: float) -> Array:
-    """The average over shifted block grids of the picture with its small DCT coefficients set to 0."""
+    """The average over shifted block grids of the picture with its small DCT coefficients shrunk to 0."""
+    if noise <= 0.0:
+        return picture
     height, width = picture.shape[:2]
     planes = np.einsum("pc,hwc->phw", _OPPONENT, picture)
     rows, columns = -(-height // _STRIP) * _STRIP, -(-width // _BLOCK) * _BLOCK
@@ -118,15 +123,21 @@ def _strip(planes: Array, thresholds: Array) -> Array:
     """
     rows, columns = planes.shape[1] - _BLOCK, planes.shape[2] - _BLOCK
     total = np.zeros_like(planes)
+    lowest, highest = _SOFT_EDGE
+    slopes = np.float32(1.0 / (highest - lowest)) / thresholds
+    dropped = np.float32(lowest / (highest - lowest))
     for down, across in _SHIFTS:
         window = planes[:, down : down + rows, across : across + columns]
         blocks = np.ascontiguousarray(window).reshape(-1, _BLOCK, columns)
         coefficients = np.matmul(_DCT, blocks).reshape(-1, _BLOCK) @ _INVERSE
         coefficients = coefficients.reshape(3, -1, _BLOCK, columns // _BLOCK, _BLOCK)
-        starts = thresholds[:, down : down + rows : _BLOCK, across : across + columns : _BLOCK]
-        small = np.abs(coefficients) <= starts[:, :, None, :, None]
-        small[:, :, 0, :, 0] = False
-        np.copyto(coefficients, 0.0, where=small)
+        starts = slopes[:, down : down + rows : _BLOCK, across : across + columns : _BLOCK]
+        kept = np.abs(coefficients)
+        kept *= starts[:, :, None, :, None]
+        kept -= dropped
+        np.clip(kept, 0.0, 1.0, out=kept)
+        kept[:, :, 0, :, 0] = 1.0
+        coefficients *= kept
         back = np.matmul(_INVERSE, (coefficients.reshape(-1, _BLOCK) @ _DCT).reshape(-1, _BLOCK, columns))
         total[:, down : down + rows, across : across + columns] += back.reshape(3, rows, columns)
     return total[:, _BLOCK:-_BLOCK, _BLOCK:-_BLOCK] / np.float32(len(_SHIFTS))

@@ -21,7 +21,7 @@ from lib_finisher.hosts.port import (
 )
 
 _NATIVE_SIDE = 512
-_VERSION = 1
+_VERSION = 2
 
 CAPABILITIES = Capabilities(
     engine="embedded denoiser (pixel-space diffusion, no prompts; not Stable Diffusion)",
