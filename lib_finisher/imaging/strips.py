@@ -14,11 +14,15 @@ from lib_finisher.imaging.geometry import Size
 _LOBES = 3
 
 
-def resized_rows(part: Pixels, first: int, height: int, size: Size, top: int, bottom: int) -> Pixels:
-    """Rows `top` to `bottom` - 1 of a picture resized to `size` by Lanczos, the same as if it were resized whole.
+def resized_rows(
+    part: Pixels, first: int, height: int, size: Size, top: int, bottom: int,
+    resampling: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Pixels:  # fmt: skip
+    """Rows `top` to `bottom` - 1 of a picture resized to `size`, the same as if it were resized whole.
 
     `part` (rows, width, 3) are the rows of that picture from `first` on; it is `height` tall in all. The part has to
-    reach `reach_of(height, size)` rows beyond what is wanted, or to the picture's edge.
+    reach `reach_of(height, size)` rows beyond what is wanted, or to the picture's edge; no filter reaches further than
+    Lanczos, the default.
     """
     step = height / size.height
     reach = reach_of(height, size)
@@ -30,7 +34,7 @@ def resized_rows(part: Pixels, first: int, height: int, size: Size, top: int, bo
     planes = [
         np.asarray(
             Image.fromarray(np.ascontiguousarray(needed[..., channel], dtype=np.float32)).resize(
-                (size.width, bottom - top), Image.Resampling.LANCZOS, box=(0.0, upper, float(part.shape[1]), lower)
+                (size.width, bottom - top), resampling, box=(0.0, upper, float(part.shape[1]), lower)
             )
         )
         for channel in range(part.shape[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
-from lib_finisher.stages.diffusion import PROMPTS, SAMPLING, Diffusion, strengths
+from lib_finisher.stages.diffusion import EMBEDDED, PROMPTS, SAMPLING, Diffusion, strengths
 
 LEFT_TO_RIGHT, BY_SIZE, BY_CONFIDENCE, BY_CENTRE = "left to right", "size", "confidence", "centre"
 TOP_BY_CONFIDENCE, TOP_BY_AREA = "confidence", "area"
@@ -24,7 +24,8 @@ class DetailPass(Diffusion):
     denoising_strength: float = control(
         0.35, label="Denoising strength", prominent=True,
         help="0.3 to 0.4 keeps the person; higher draws another face.",
-        minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.3, embedded=0.25),
+        minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.3, embedded=0.1),
+        before={1: {EMBEDDED: 0.25}},
     )  # fmt: skip
     active: bool = control(True, label="Active", group=_DETECTION, help="Off leaves this pass out.")
     detector: str = control(

@@ -9,6 +9,7 @@ from lib_finisher.imaging.geometry import Size
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
 from lib_finisher.stages.diffusion import (
+    EMBEDDED,
     MOST_STEPS,
     PROMPTS,
     Diffusion,
@@ -40,7 +41,8 @@ class RefineSettings(Diffusion):
         minimum=0.0,
         maximum=1.0,
         step=0.01,
-        families=strengths(flow=0.3, embedded=0.15),
+        families=strengths(flow=0.3, embedded=0.05),
+        before={1: {EMBEDDED: 0.15}},
     )
     steps: int = control(
         0, label="Steps", prominent=True, help="Sampling steps; 0 uses the base's.",

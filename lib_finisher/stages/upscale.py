@@ -50,7 +50,7 @@ class Upscale(KeepsColours):
             latent = one.redraws and one.upscaler in tools.host.capabilities.latent_upscalers
             enlarged, how, degraded = enlarge(
                 output.pixels, target.enlarged, LANCZOS if latent else one.upscaler, one.upscaler_blend, tools,
-                output.notes,
+                output.notes, one.fidelity,
             )  # fmt: skip
             output.degraded = output.degraded or degraded
             moved = None if alpha is None else _alpha(alpha, target, one, latent, tools)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
 from lib_finisher.imaging.geometry import MOST_SIDE
-from lib_finisher.stages.diffusion import PROMPTS, strengths
+from lib_finisher.stages.diffusion import EMBEDDED, PROMPTS, strengths
 from lib_finisher.stages.tiled import TILES, Tiled
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER
 
@@ -64,15 +64,21 @@ class UpscalePass(Tiled):
         help="Enlarges before the redraw; auto takes a model that is there. Latent ones want strength 0.5.",
     )
     upscaler_blend: float = control(
-        0.8, label="Upscaler blend",
+        0.9, label="Upscaler blend",
         help="How much of the model's picture is used; the rest is Lanczos, with its skin.",
-        minimum=0.0, maximum=1.0, step=0.05,
+        minimum=0.0, maximum=1.0, step=0.05, before={1: {"": 0.8}},
+    )  # fmt: skip
+    fidelity: float = control(
+        0.5, label="Fidelity to the draft",
+        help="Keeps the draft's structure and colours under the model's detail; 0 takes the model's as they are.",
+        minimum=0.0, maximum=1.0, step=0.05, families={EMBEDDED: 0.75}, before={1: {"": 0.0, EMBEDDED: 0.0}},
     )  # fmt: skip
     denoising_strength: float = control(
         0.3, label="Denoising strength", prominent=True,
         help="0.2–0.3 minimal, 0.3–0.45 sweet spot, 0.45–0.6 reinterprets, above regenerates.",
         bands=((0.0, "no redraw"), (0.3, "minimal"), (0.45, "sweet spot"), (0.6, "reinterprets"), (1.0, "regenerates")),
-        minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.25, embedded=0.15),
+        minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.25, embedded=0.0),
+        before={1: {EMBEDDED: 0.15}},
     )  # fmt: skip
     colour_lock: float = control(
         1.0, label="Colour lock", help="How firmly each tile keeps the colours of the enlarged picture.",

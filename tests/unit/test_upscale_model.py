@@ -13,7 +13,7 @@ from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.strips import in_strips, reach_of, resized_rows
 from lib_finisher.stages import upscale_model
 from lib_finisher.stages.stage import Tools
-from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge
+from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge, hold_to_draft
 from lib_finisher.stages.upscaler_names import best_for, made_for, misfit, scale_told
 from tests.conftest import Onward, weights
 
@@ -37,6 +37,13 @@ class Enlarging(EmbeddedHost):
         self.ran.append(size_of(pixels))
         scale = self.real or next(item.scale for item in self.facts if item.name == name)
         return np.clip(resize(pixels, size_of(pixels).scaled(scale)), 0.0, 1.0)
+
+
+class Denoising(Enlarging):
+    """A 1x model that takes detail away."""
+
+    def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
+        return resize(resize(pixels, size_of(pixels).scaled(0.5)), size_of(pixels)).clip(0, 1)
 
 
 def facts(name: str, scale: int = 4) -> UpscalerFacts:
@@ -206,3 +213,69 @@ def test_the_real_model_keeps_its_quality_on_a_smaller_picture(portrait: np.ndar
     made = enlarge(source, Size(192, 192), MODEL, 1.0, tools(host), []).pixels
     psnr = [10 * np.log10(1 / float(np.square(one - original).mean())) for one in (full, made)]
     assert psnr[1] > psnr[0] - 0.5, psnr
+
+
+def block_means(pixels: np.ndarray, side: int) -> np.ndarray:
+    height, width = pixels.shape[0] // side, pixels.shape[1] // side
+    return pixels.reshape(height, side, width, side, 3).mean(axis=(1, 3))
+
+
+def test_fidelity_brings_back_colours_and_structure_under_the_models_detail(portrait: np.ndarray) -> None:
+    draft = np.ascontiguousarray(portrait[100:180, 190:290])
+    within_a_pixel = np.tile(np.array([[0.02, -0.02], [-0.02, 0.02]], dtype=np.float32), (80, 100))[..., None]
+    tinted = np.clip(resize(draft, Size(200, 160), "bilinear") * np.float32([0.9, 1.0, 0.8]), 0, 1) * 0.9 + 0.05
+    made = (tinted + within_a_pixel).astype(np.float32)
+    away = {}
+    for fidelity in (0.0, 0.5, 1.0):
+        result = made.copy()
+        hold_to_draft(result, draft, fidelity)
+        away[fidelity] = float(np.abs(block_means(result, 2) - draft).mean())
+        finest = result - np.kron(block_means(result, 2), np.ones((2, 2, 1)))
+        correlation = float((finest * within_a_pixel).mean() / np.square(within_a_pixel).mean())
+        assert correlation > 0.9, "what no draft can hold stays the model's"
+        assert fidelity > 0 or np.array_equal(result, made)
+    assert away[0.0] > 0.03
+    assert away[0.5] == pytest.approx(away[0.0] / 2, rel=0.25)
+    assert away[1.0] < away[0.0] / 5
+
+
+def test_fidelity_takes_the_fringe_along_an_edge_away_and_keeps_the_edge() -> None:
+    draft = np.full((40, 40, 3), 0.3, dtype=np.float32)
+    draft[:, 20:] = 0.7
+    made = np.kron(draft, np.ones((2, 2, 1), dtype=np.float32))
+    made[:, 34:40] -= 0.1
+    made[:, 40:46] += 0.1
+    fringe = {}
+    for fidelity in (0.0, 0.75, 1.0):
+        result = made.copy()
+        hold_to_draft(result, draft, fidelity)
+        dark, light = result[8:-8, 34:40], result[8:-8, 40:46]
+        fringe[fidelity] = float(np.maximum(0.3 - dark, 0).mean() + np.maximum(light - 0.7, 0).mean()) / 2
+        assert float((result[8:-8, 40] - result[8:-8, 39]).mean()) > 0.35, "as steep as the draft's"
+    assert fringe[0.0] == pytest.approx(0.1, abs=1e-6)
+    assert fringe[1.0] < fringe[0.75] < 0.02
+
+
+@pytest.mark.parametrize("target", [Size(150, 120), Size(333, 266)])
+def test_fidelity_holds_at_any_factor_and_in_strips(
+    portrait: np.ndarray, target: Size, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = np.ascontiguousarray(portrait[100:180, 190:290])
+    made = np.clip(resize(draft, target) * np.float32(0.8), 0, 1)
+    whole, strips = made.copy(), made.copy()
+    hold_to_draft(whole, draft, 1.0)
+    monkeypatch.setattr(upscale_model, "_STRIP_PIXELS", target.width * 8 * 20)
+    hold_to_draft(strips, draft, 1.0)
+    assert float(np.abs(whole - strips).max()) < 1e-5
+    exact = resize(draft, target)
+    assert float(np.abs(whole - exact).mean()) < float(np.abs(made - exact).mean()) / 4
+
+
+def test_a_model_that_keeps_the_size_is_not_held_to_what_it_cleaned(portrait: np.ndarray) -> None:
+    picture = np.ascontiguousarray(portrait[:80, :100])
+    free, held = (
+        enlarge(picture, Size(100, 80), "1x-Denoise", 1.0, tools(Denoising(facts("1x-Denoise", 1))), [], fidelity)
+        for fidelity in (0.0, 1.0)
+    )
+    assert not np.array_equal(free.pixels, picture)
+    assert np.array_equal(free.pixels, held.pixels)
