@@ -1,4 +1,7 @@
-"""What finishing costs: sampled megapixel-steps, engine calls and seconds, beside a reference from the same run.
+"""What finishing costs and what it is worth.
+
+Costs: sampled megapixel-steps, engine calls and seconds, beside a reference from the same run. Worth: photographs
+finished by the default recipe, beside Lanczos and the upscaler model alone.
 
 The reference is one denoiser evaluation of a megapixel: times are only worth comparing with it. `--json` prints one
 object for programs.
@@ -17,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import grade, upscale
+from bench import against_nothing, grade, upscale
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.hosts.embedded.denoiser import Denoiser
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
@@ -25,7 +28,7 @@ from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.files import load_picture
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.pipeline import Pipeline
-from lib_finisher.recipe import read_recipe
+from lib_finisher.recipe import default_recipe
 from lib_finisher.stages.stage import Work
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.png"
@@ -43,6 +46,7 @@ def main() -> int:
         "upscale": upscale.costs(),
         "grade_megapixels_per_second": grade.speed(),
         "tile_cpu_ms": _tile_cost(),
+        "against_nothing": [row._asdict() for row in against_nothing.figures()],
     }
     print(json.dumps(result, indent=2) if options.json else _told(result))
     return 0
@@ -62,7 +66,7 @@ def _reference() -> dict[str, float]:
 def _chain(portrait: Pixels) -> list[dict[str, Any]]:
     """The default recipe on the portrait, stage by stage."""
     host = EmbeddedHost()
-    done = Pipeline(host, Detectors().detect, read_recipe({}, host.model().family)).run([Work(portrait)])[0]
+    done = Pipeline(host, Detectors().detect, default_recipe(host.model().family)).run([Work(portrait)])[0]
     return [
         {
             "stage": item.stage,
@@ -134,6 +138,8 @@ def _told(result: dict[str, Any]) -> str:
     lines += ["", *grade.told(result["grade_megapixels_per_second"])]
     lines += ["", "our own work for each 1024 tile, by canvas side:"]
     lines += [f"  {side}: {cost} ms" for side, cost in result["tile_cpu_ms"].items()]
+    rows = [against_nothing.Figures(**row) for row in result["against_nothing"]]
+    lines += ["", "photographs halved and finished back (bench/against_nothing.py):", *against_nothing.told(rows)]
     return "\n".join(lines)
 
 

