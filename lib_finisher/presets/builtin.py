@@ -30,7 +30,7 @@ INSTEAD: Mapping[str, tuple[str, ...]] = {
 _STRENGTH = "denoising_strength"
 _MOST: Mapping[str, Mapping[str, float]] = {
     FLOW: {"refine": 0.45, "detail": 0.35, "upscale": 0.3},
-    EMBEDDED: {"refine": 0.15, "detail": 0.25, "upscale": 0.15},
+    EMBEDDED: {"refine": 0.05, "detail": 0.1, "upscale": 0.0},
 }
 _OFF: Mapping[str, Any] = {"enabled": False}
 _USED = ("refine", "detail", "upscale", "texture", "grade")

@@ -45,13 +45,14 @@ def test_strengths_stay_in_the_ranges_of_the_guides(name: str, family: str) -> N
     recipe = resolve(Checkpoint("x", family=family), BUILT_IN, None, Choice((name,))).recipe
     most = 0.5 if name == "Anime to realistic" else 0.35
     if recipe["refine"].enabled:
-        assert recipe["refine"].denoising_strength <= (0.2 if family == "embedded" else most)
+        assert recipe["refine"].denoising_strength <= (0.05 if family == "embedded" else most)
     for item in recipe["detail"].passes:
-        limit = 0.25 if family == "embedded" else 0.45 if item.detector.startswith("hand") else 0.4
+        limit = 0.1 if family == "embedded" else 0.45 if item.detector.startswith("hand") else 0.4
         assert item.denoising_strength <= limit
         assert item.confidence == 0.3
     for item in recipe["upscale"].passes:
-        assert 0.1 <= item.denoising_strength <= (0.15 if family == "embedded" else 0.45)
+        lowest, highest = (0.0, 0.0) if family == "embedded" else (0.1, 0.45)
+        assert lowest <= item.denoising_strength <= highest
     if family == "flux":
         plain = default_recipe("flux")
         assert recipe["detail"].passes[0].denoising_strength <= 0.35
