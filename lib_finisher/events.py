@@ -39,6 +39,13 @@ class BatchStarted:
 
 
 @dataclass(frozen=True)
+class PictureStarted:
+    """A stage goes on with one picture by itself (numbered from 0 within the chunk)."""
+
+    picture: int
+
+
+@dataclass(frozen=True)
 class ModelStep:
     """An upscaler model is through with so many of its tiles."""
 
@@ -67,7 +74,7 @@ class StageFinished:
     seconds: float
 
 
-Event = StageStarted | BatchStarted | ModelStep | Progress | StageFinished
+Event = StageStarted | PictureStarted | BatchStarted | ModelStep | Progress | StageFinished
 Listener = Callable[[Event], None]
 
 

@@ -16,7 +16,7 @@ from lib_finisher.assets import Assets
 from lib_finisher.controls import write
 from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.search import Search
-from lib_finisher.events import Control, Listener, Meter, StageFinished, StageStarted
+from lib_finisher.events import Control, Listener, Meter, PictureStarted, StageFinished, StageStarted
 from lib_finisher.finished import Finished, StageReport
 from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
 from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
@@ -209,6 +209,7 @@ class Turn:
         """Let the stage go on with one picture, to its next request or to its end."""
         assert hand.running is not None
         hand.request = None
+        self.means.listener(PictureStarted(hand.number))
         began = time.perf_counter()
         try:
             hand.request = hand.running.send(answer)

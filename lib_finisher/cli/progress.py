@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from lib_finisher.batch.finish import Begun
-from lib_finisher.events import BatchStarted, Event, ModelStep, Progress, StageFinished, StageStarted
+from lib_finisher.events import BatchStarted, Event, ModelStep, PictureStarted, Progress, StageFinished, StageStarted
 
 _BAR = 24
 _REDRAW_SECONDS = 0.1
@@ -26,15 +26,14 @@ class ProgressLine:
         self._clock = clock
         self._began = self._shown = clock()
         self._pictures = self._stage = self._detail = ""
+        self._chunk: Begun | None = None
         self._before, self._within, self._all = 0.0, 0.0, 1.0
         self._progress: Progress | None = None
 
     def begin(self, chunk: Begun) -> None:
         """These pictures are next."""
-        last = chunk.first + len(chunk.files) - 1
-        numbers = f"{chunk.first}" if len(chunk.files) == 1 else f"{chunk.first}–{last}"
-        more = "" if len(chunk.files) == 1 else " …"
-        self._pictures = f"[{numbers} of {chunk.total}] {chunk.files[0].name}{more}"
+        self._chunk = chunk
+        self._name_pictures(range(len(chunk.files)))
         self._before, self._within, self._all = chunk.first - 1, len(chunk.files), chunk.total
         self._progress, self._stage, self._detail = None, "", ""
         self._draw_if_due(self._terminal)
@@ -43,9 +42,14 @@ class ProgressLine:
         """Follow an event of the pipeline."""
         if isinstance(event, StageStarted):
             self._stage, self._detail = event.label, ""
+        elif isinstance(event, PictureStarted):
+            self._name_pictures(range(event.picture, event.picture + 1))
+            self._detail = ""
         elif isinstance(event, BatchStarted):
             more = f" and {len(event.labels) - 1} more" if len(event.labels) > 1 else ""
             self._detail = f"{event.labels[0]}{more}" if event.labels else ""
+            if self._chunk is not None:
+                self._name_pictures(range(len(self._chunk.files)))
         elif isinstance(event, ModelStep):
             self._detail = f"{event.name}, tile {min(event.number + 1, event.total)} of {event.total}"
             if not event.total:
@@ -77,6 +81,14 @@ class ProgressLine:
         filled = round(share * _BAR)
         bar = f"[{'█' * filled}{'·' * (_BAR - filled)}] " if self._terminal else ""
         return f"{self._pictures}  {doing or 'beginning'}  {bar}{share:4.0%}  {self._left(share)}".strip()
+
+    def _name_pictures(self, at: range) -> None:
+        """Those of the chunk that are in work: one by itself, or all of them together."""
+        if self._chunk is None:
+            return
+        first, last = self._chunk.first + at.start, self._chunk.first + at.stop - 1
+        numbers, more = (f"{first}", "") if first == last else (f"{first}–{last}", " …")
+        self._pictures = f"[{numbers} of {self._chunk.total}] {self._chunk.files[at.start].name}{more}"
 
     def _left(self, share: float) -> str:
         elapsed = self._clock() - self._began

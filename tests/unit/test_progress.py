@@ -11,7 +11,17 @@ import pytest
 from lib_finisher.batch.finish import Begun
 from lib_finisher.cli.progress import ProgressLine
 from lib_finisher.detect.catalogue import Detectors
-from lib_finisher.events import Control, Event, Meter, ModelRun, ModelStep, Progress, StageStarted
+from lib_finisher.events import (
+    BatchStarted,
+    Control,
+    Event,
+    Meter,
+    ModelRun,
+    ModelStep,
+    PictureStarted,
+    Progress,
+    StageStarted,
+)  # fmt: skip
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.pipeline import Pipeline
@@ -62,6 +72,17 @@ def test_a_line_in_ten_seconds_where_there_is_no_terminal() -> None:
     # After 20 s: two pictures are done and 19 or 20 fortieths of the next two, so 3 of 10 in all; 20 s * 7/3 are left.
     assert "30%  about 0:4" in lines[1]
     assert "\r" not in stream.getvalue()
+
+
+def test_a_picture_that_is_in_work_by_itself_is_named() -> None:
+    clock, stream = Clock(), io.StringIO()
+    line = ProgressLine(stream, clock)
+    line.begin(Begun((Path("in/c.png"), Path("in/d.png")), 3, 10))
+    for event in (StageStarted("upscale", "Upscale", 2), PictureStarted(1), ModelStep("4x-Model", 0, 0)):
+        line(event)
+    assert line.text().startswith("[4 of 10] d.png  Upscale: 4x-Model")
+    line(BatchStarted(("tile 1 of 2", "tile 2 of 2")))
+    assert line.text().startswith("[3–4 of 10] c.png …  Upscale: tile 1 of 2 and 1 more")
 
 
 def test_a_short_run_says_nothing_where_there_is_no_terminal() -> None:
@@ -123,6 +144,7 @@ def test_the_upscaler_model_is_seen_and_reckoned_with(portrait: np.ndarray) -> N
     rates = Rates()
     assert not Pipeline(host, Detectors().detect, recipe, listener=heard.append, rates=rates).run([work])[0].error
     steps = [event for event in heard if isinstance(event, ModelStep)]
+    assert heard.index(PictureStarted(0)) < heard.index(steps[0])
     assert [(event.number, event.total) for event in steps] == [(0, 0), (1, 2), (2, 2)]
     progress = [event for event in heard if isinstance(event, Progress)]
     assert [event.done / event.total for event in progress] == pytest.approx([0.5, 1.0])
