@@ -1,9 +1,11 @@
-# `make demo` and `make test` are complete: each sets up what it needs.
+# `make demo`, `make test` and `make page` are complete: each sets up what it needs.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup demo test lint bench soak clean
+GRADIO ?= 4
+
+.PHONY: setup demo page test lint bench soak clean
 
 setup: $(VENV)/ready-test .venv-gradio3/ready-gradio3 .venv-gradio4/ready-gradio4 .venv-mediapipe/ready-mediapipe
 
@@ -24,6 +26,10 @@ $(VENV)/ready-test: requirements/core.txt requirements/torch.txt requirements/to
 
 demo: $(VENV)/ready-demo
 	@$(RUN) tools/demo.py $(if $(ONCE),--once)
+
+# The accordion in a stand-in web UI, on the gradio of Forge (4) or of A1111 (GRADIO=3).
+page: .venv-gradio$(GRADIO)/ready-gradio$(GRADIO)
+	@.venv-gradio$(GRADIO)/bin/python tools/page.py
 
 test: setup lint
 	@$(PYTHON) tools/run_tests.py
