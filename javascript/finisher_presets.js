@@ -37,20 +37,21 @@
       this.turn = 0;
       this.from = null;
       this.select = element("select", { id: `${this.id}-choice`, onchange: () => this.choose() });
-      this.force = element("span", { class: "finisher-preset-force", id: `${this.id}-force` });
+      this.force = element("span", { class: "finisher-preset-force finisher-small finisher-soft", id: `${this.id}-force` });
       this.opener = element("button", {
         type: "button", id: `${this.id}-save`, "aria-expanded": "false", "aria-controls": `${this.id}-menu`, disabled: true,
         onclick: () => this.menu.toggle(),
       }, "Save…");
-      this.told = element("span", { class: "finisher-preset-edits", id: `${this.id}-edits` });
+      this.told = element("span", { class: "finisher-preset-edits finisher-small", id: `${this.id}-edits` });
       this.reset = element("button", { type: "button", id: `${this.id}-reset`, onclick: () => this.drop() });
-      this.status = element("p", { class: "finisher-preset-status", role: "status", id: `${this.id}-status` });
+      this.status = element("p", { class: "finisher-preset-status finisher-small", role: "status", id: `${this.id}-status` });
+      this.quick = new window.finisher.Quick(this);
       this.menu = new window.finisher.SaveMenu(this);
       this.manage = new window.finisher.Manage(this);
-      this.root = element("div", { class: "finisher-presets" },
+      this.root = element("div", { class: "finisher-presets" }, this.quick.root,
         element("div", { class: "finisher-preset-line" }, element("label", { for: `${this.id}-choice` }, "Preset"),
           this.select, this.force, this.opener),
-        this.menu.root,
+        this.menu.root, this.quick.missing,
         element("div", { class: "finisher-preset-line finisher-preset-second" }, this.told, this.reset, this.status),
         this.manage.root);
       this.line();
@@ -88,6 +89,12 @@
       if (this.asked === undefined || this.stale || now !== this.asked || this.choice() !== this.answered) this.show();
     }
 
+    // The preset that is chosen by name, "" for none or several.
+    chosen() {
+      const now = simple(this.editor.recipe.preset), entry = this.presets.find((item) => text(item.name) === text(now));
+      return entry ? entry.name : "";
+    }
+
     choice() {
       return JSON.stringify({ ...this.editor.values.outside(), preset: simple(this.editor.recipe.preset) });
     }
@@ -122,6 +129,7 @@
         if (!this.from) this.from = { name: before, count };
         else if (this.from.name === now) this.from = null;
       }
+      this.quick.settle(answer);
       this.editor.drawWhenQuiet();
       this.line();
     }
@@ -146,6 +154,7 @@
       this.reset.textContent = from ? "Drop them" : "Reset to preset";
       this.reset.title = "Forget your changes; one click brings them back";
       this.reset.hidden = !count;
+      this.quick.draw();
       this.menu.draw();
       this.manage.draw();
     }
@@ -179,7 +188,7 @@
       const long = whole.join("\n");
       if (!used.length) return { short: simple(this.editor.recipe.preset) === "none" ? "no preset is used" : "no preset for this checkpoint", long };
       const last = used[used.length - 1], more = used.length > 1 ? ` and ${used.length - 1} more` : "";
-      return { short: `${last.name}, ${forWhom(last.layer, about, last.name)}${more}${notes.length ? ` (${times(notes.length, "note")})` : ""}`, long };
+      return { short: `${last.name}, ${forWhom(last.layer, about, last.name)}${more}`, long };
     }
 
     tell(message, undo, wrong) {

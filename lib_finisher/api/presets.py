@@ -88,6 +88,8 @@ def _show(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     given = data.get("recipe", {})
     resolved, notes = resolved_for(given, around)
     inherited, _ = resolved_for({key: given[key] for key in OUTSIDE if key in given}, around)
+    chosen, own = split(given)
+    wanted = around.library.resolve(around.checkpoint, own, read_choice(chosen))
     checkpoint = around.checkpoint
     return {
         "checkpoint": {
@@ -111,6 +113,7 @@ def _show(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         ],
         "content": resolved.content,
         "notes": list(notes),
+        "missing": told.missing(wanted.recipe, around.here),
         "pass_defaults": told.pass_defaults(checkpoint.family, resolved.version),
         "targets": told.targets(around.library, checkpoint),
         **told.listed(around.library),

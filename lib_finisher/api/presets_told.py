@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from lib_finisher.controls import controls_of, defaults, write
+from lib_finisher.detect.known import find_known
 from lib_finisher.presets import share
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.fragment import MISSING
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, Entry
+from lib_finisher.presets.missing import Here, missing_models
 from lib_finisher.presets.origins import CHECKPOINT, EVERYTHING, FAMILY, VARIANT
 from lib_finisher.presets.preset import Preset, key_of
+from lib_finisher.presets.quick import QUICK
 from lib_finisher.presets.store import SET_ASIDE
-from lib_finisher.recipe import SECTIONS
+from lib_finisher.recipe import SECTIONS, Recipe
 
 _NO_FAMILY = ("", "unknown")
 
@@ -38,7 +41,36 @@ def summary(entry: Entry) -> dict[str, Any]:
         "name": preset.name, "source": entry.source, "about": preset.about, "notes": preset.notes,
         "author": preset.author, "stage": preset.stage, "locked": preset.locked, "match": preset.match.as_json(),
         "created": preset.created, "changed": preset.changed, "content": preset.content, "revision": preset.revision,
+        "quick": entry.built_in and preset in QUICK,
     }  # fmt: skip
+
+
+def missing(recipe: Recipe, here: Here) -> list[dict[str, Any]]:
+    """Models that a recipe names and that are not here: which control asks, and how each is to be had.
+
+    "fetch" is the name by which Finisher fetches it, "" where it does not; "size" is in bytes, 0 where not known.
+    """
+    told = []
+    for row, name in missing_models(recipe, here):
+        known = find_known(name) if row.name == "detector" else None
+        fetchable = known is not None and known.fetchable
+        told.append({
+            "control": row.name, "label": row.label, "name": name,
+            "fetch": known.name if known is not None and fetchable else "",
+            "size": known.size if known is not None else 0, "source": known.source if known is not None else "",
+            "how": "" if fetchable else _HOW.get(row.name, ""),
+        })  # fmt: skip
+    return told
+
+
+_UPSCALER = "Put its file into models/ESRGAN and reload the UI; openmodeldb.info tells where each comes from."
+_HOW = {
+    "upscaler": _UPSCALER,
+    "enlarger": _UPSCALER,
+    "detector": "Put its file into models/finisher and reload the page.",
+    "lut": "Put its file into models/finisher/luts and reload the page.",
+    "match_reference": "Put the picture into models/finisher/references and reload the page.",
+}
 
 
 def backups(library: Library, name: str) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The presets that come with Finisher: one for few-step models, used by itself, and one for each use, to be chosen.
+"""The presets that come with Finisher: one for few-step models, used by itself, the quick choices, one for each use.
 
 What they leave out is what the model's family starts from; those for a use say which stages they switch on. Strengths
 are stated only where they are the point, so that rectified-flow families and the embedded engine keep their own.
@@ -11,6 +11,7 @@ from typing import Any
 
 from lib_finisher.presets.matching import Entry
 from lib_finisher.presets.preset import Fragment, Match, Preset
+from lib_finisher.presets.quick import QUICK
 from lib_finisher.presets.resolve import FLOW
 from lib_finisher.stages.diffusion import EMBEDDED
 from lib_finisher.variants import FEW_STEP
@@ -110,6 +111,7 @@ PRESETS: tuple[Preset, ...] = (
         },
         match=Match(variants=(FEW_STEP,)),
     ),
+    *QUICK,
     _use(
         "Portrait",
         "One or two people close up in a photographic style: face and hands redrawn, skin kept natural.",

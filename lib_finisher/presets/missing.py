@@ -49,18 +49,26 @@ def with_what_is_here(
     return recipe, tuple(dict.fromkeys(notes))
 
 
-def missing_names(recipe: Recipe, here: Here) -> tuple[str, ...]:
-    """The names in a recipe of what is not here under any writing, each with the control that asks for it."""
-    found: list[str] = []
+def missing_models(recipe: Recipe, here: Here) -> tuple[tuple[Control, str], ...]:
+    """What a recipe names and is not here under any writing: the control that asks for it, and the name."""
+    found: list[tuple[Control, str]] = []
     for section, settings in SECTIONS.items():
         for row in controls_of(settings):
             value = getattr(recipe[section], row.name)
             if row.kind == "passes" and row.item is not None:
                 asked = [(item, part) for part in value for item in controls_of(row.item) if item.name in here]
-                found += [told for item, part in asked for told in _absent(item, getattr(part, item.name), here)]
+                found += [
+                    (item, name) for item, part in asked for name in _absent(item, getattr(part, item.name), here)
+                ]
             elif row.name in here:
-                found += _absent(row, value, here)
-    return tuple(dict.fromkeys(found))
+                found += [(row, name) for name in _absent(row, value, here)]
+    # One model may be asked for in several passes.
+    return tuple({(row.label, name): (row, name) for row, name in found}.values())
+
+
+def missing_names(recipe: Recipe, here: Here) -> tuple[str, ...]:
+    """The same in words."""
+    return tuple(f"{row.label.lower()} {name!r}" for row, name in missing_models(recipe, here))
 
 
 def same_here(name: str, there: Sequence[str]) -> str:
@@ -152,4 +160,4 @@ def _absent(row: Control, value: Any, here: Here) -> list[str]:
     if row.kind != "text" or value in _NO_MODEL:
         return []
     names = [name.strip() for name in value.split(",")] if row.name == "detector" else [value]
-    return [f"{row.label.lower()} {name!r}" for name in names if name and not same_here(name, here[row.name])]
+    return [name for name in names if name and not same_here(name, here[row.name])]
