@@ -83,6 +83,14 @@ def shown_as_they_are(p: Any) -> bool:
     return not chosen_script(p) and not getattr(p, "txt2img_upscale", False)
 
 
+def shows_its_base(p: Any) -> bool:
+    """Whether the untouched base may stand behind the result: on the page, where it does not lie already as the input.
+
+    Programs get the pictures that they asked for and no more.
+    """
+    return not getattr(p, "is_api", True) and not finish_only.active(p) and shown_as_they_are(p)
+
+
 def hires_note(p: Any, before: tuple[int, int], after: tuple[int, int]) -> str:
     """With the host's hires fix: what the base was enlarged to already and what the stages add; "" without it."""
     if not getattr(p, "enable_hr", False) or before == after:

@@ -49,8 +49,8 @@ class _Run:
     """Finishing the pictures of one processing object.
 
     `budget` is what was learned of the device's memory; `ahead` holds the pictures of this batch finished together;
-    `others_let_go` says that other extensions have let go of the model in this iteration. `beside` are the pictures
-    without the stage that is compared, with their infotexts, which join the others at the end.
+    `others_let_go` says that other extensions have let go of the model in this iteration. `beside` are the
+    bases, and the pictures without the stage that is compared, with their infotexts; they join the others at the end.
     """
 
     host: WebuiHost
@@ -192,6 +192,8 @@ def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
         finished = with_alpha(Image.fromarray(done.in_8_bits()), done.alpha)
         finished.info.update(base.info)
         pp.image = finished
+        if run.wanted.show_base and given.shows_its_base(p):
+            run.beside.append(telling.before(p, base))
     telling.save_pictures(p, base, done, run.wanted)
     telling.save_deep(p, done, run.wanted)
     if done.without is not None:

@@ -25,6 +25,7 @@ class Preferences:
     detectors' files that may run code of their own when they are loaded.
     """
 
+    show_base: bool = True
     save_base: bool = False
     save_stages: bool = False
     save_masks: bool = False
@@ -43,6 +44,7 @@ def read() -> Preferences:
     """The present choice; an option that was never registered has its default."""
     names = str(_value("finisher_scripts", _SCRIPTS)).split(",")
     return Preferences(
+        show_base=bool(_value("finisher_show_base", True)),
         save_base=bool(_value("finisher_save_base", False)),
         save_stages=bool(_value("finisher_save_stages", False)),
         save_masks=bool(_value("finisher_save_masks", False)),
@@ -55,6 +57,8 @@ def read() -> Preferences:
 
 def _add() -> None:
     for key, default, label, info, more in (
+        ("finisher_show_base", True, "Show the untouched base behind the finished pictures",
+         "in the gallery of the page; it is not saved by that, and programs get no more pictures", {}),
         ("finisher_save_base", False, "Save the base picture beside the finished one", "", {}),
         ("finisher_save_stages", False, "Save the picture after every stage", "", {}),
         ("finisher_save_masks", False, "Save mask previews",

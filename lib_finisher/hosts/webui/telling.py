@@ -119,6 +119,16 @@ def _last_of(file: Path) -> Path:
     return last
 
 
+def before(p: Any, base: Image.Image) -> tuple[Image.Image, str]:
+    """The picture as it was before it was finished, and the infotext that it would have had."""
+    with _without_ours(p):
+        text = _infotext(p)
+    picture = base.copy()
+    if shared.opts.enable_pnginfo:
+        picture.info["parameters"] = text
+    return picture, text
+
+
 def without(p: Any, done: Finished, wanted: Preferences) -> tuple[Image.Image, str]:
     """The picture without the stage that is compared, and its infotext; saved beside the finished one."""
     assert done.without is not None
