@@ -21,6 +21,9 @@
     return enlarged.map((side, axis) => cells(side) - (x && y ? cells(side - [x, y][axis]) : 0));
   }
 
+  const times = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  const spent = (seconds) => `about ${seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`}`;
+
   class Cost {
     constructor(editor) {
       this.editor = editor;
@@ -101,16 +104,27 @@
         this.body.replaceChildren(element("p", { class: "finisher-help" }, (answer.problems || []).join(" ")));
         return;
       }
-      const total = answer.total, seconds = total.seconds;
-      const time = seconds === null ? "no time known yet on this machine" : `about ${seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`} of sampling`;
-      this.short.textContent = ` ${answer.before.join(" × ")} → ${answer.size.join(" × ")}, ${total.host_calls} calls, ${total.megapixel_steps.toFixed(1)} megapixel-steps, ${time}`;
-      const row = (tag, texts) => element("tr", {}, ...texts.map((text) => element(tag, {}, text)));
-      const rows = answer.steps.filter((step) => step.runs || step.estimate).map((step) => row("td", [
-        step.label, step.size.join(" × "), step.patches || "", step.host_calls || "", step.megapixel_steps ? step.megapixel_steps.toFixed(1) : "", step.reason,
-      ].map(String)));
+      const { total } = answer, work = total.megapixel_steps;
+      this.short.textContent = ` ${[
+        total.seconds === null ? "" : spent(total.seconds), `${answer.before.join(" × ")} → ${answer.size.join(" × ")}`,
+        total.host_calls ? times(total.host_calls, "model call") : "no sampling",
+      ].filter(Boolean).join(", ")}`;
+      const share = (step) => (total.seconds === null || !work || !step.megapixel_steps ? "" : spent(total.seconds * step.megapixel_steps / work));
+      const steps = answer.steps.filter((step) => step.runs || step.estimate);
+      // A column in which nothing stands is left out.
+      const columns = [
+        ["stage", (step) => step.label], ["time", share], ["size after", (step) => step.size.join(" × ")],
+        ["crops", (step) => step.patches || ""], ["model calls", (step) => step.host_calls || ""],
+        ["sampling work", (step) => (step.megapixel_steps ? step.megapixel_steps.toFixed(1) : "")], ["note", (step) => step.reason],
+      ].map(([head, of]) => [head, steps.map((step) => String(of(step)))]).filter(([, texts]) => texts.some(Boolean));
+      const row = (tag, texts) => element("tr", {}, ...texts.map((text, index) => element(tag, { "data-head": columns[index][0] }, text)));
       this.body.replaceChildren(
-        element("table", {}, element("thead", {}, row("th", ["", "size after", "patches", "calls", "megapixel-steps", ""])), element("tbody", {}, ...rows)),
-        element("p", { class: "finisher-help" }, "Detail is counted when faces are known: one canvas of the model's size for each."));
+        element("table", {}, element("thead", {}, row("th", columns.map(([head]) => head))),
+          element("tbody", {}, ...steps.map((_, index) => row("td", columns.map(([, texts]) => texts[index]))))),
+        element("p", { class: "finisher-help" }, [
+          "Sampling work is megapixels times steps.", total.seconds === null ? "How long it takes is known after the first run on this machine." : "",
+          "Detail is not counted: how many faces there will be is known only then.",
+        ].filter(Boolean).join(" ")));
     }
   }
 

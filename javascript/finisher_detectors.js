@@ -6,6 +6,21 @@
   const { element } = window.finisher;
   const MEGA = 1e6;
 
+  // The server's list of detectors, after fetching one where one is named. Every control that takes a detector knows it then.
+  async function asked(editor, request) {
+    let answer = {};
+    try {
+      answer = await window.finisher.page.ask(editor.tab, "detectors", request);
+    } catch (error) {
+      answer = { problems: [error.message] };
+    }
+    const names = editor.table.choices.detector;
+    if (answer.detectors && names) {
+      names.splice(0, names.length, ...answer.detectors.filter((item) => item.present).map((item) => item.name));
+    }
+    return answer;
+  }
+
   class Catalogue {
     constructor(editor, stage, id) {
       this.editor = editor;
@@ -24,18 +39,11 @@
       this.busy = true;
       this.status.textContent = meanwhile;
       this.draw();
-      let answer = {};
-      try {
-        answer = await window.finisher.page.ask(this.editor.tab, "detectors", request);
-      } catch (error) {
-        answer = { problems: [error.message] };
-      }
+      const answer = await asked(this.editor, request);
       this.busy = false;
       this.status.textContent = (answer.problems || []).join(" ") || (answer.name ? `${answer.name} is here now.` : "");
       if (answer.detectors) {
         this.known = answer.detectors;
-        const control = this.stage.passes.controls.find((item) => item.name === "detector");
-        control.choices = this.known.filter((item) => item.present).map((item) => item.name);
         if (answer.name) this.editor.draw();
       }
       this.draw();
@@ -71,6 +79,8 @@
       this.editor.draw();
     }
   }
+
+  window.finisher.fetchDetector = (editor, name) => asked(editor, { name });
 
   const kept = {};
 

@@ -1,11 +1,11 @@
-// What the regions panel needs of the page: its pictures, what its fields say, and asking the server.
+// What the accordion needs of the page: its pictures, what its fields say, and asking the server.
 (function () {
   "use strict";
 
   const root = () => (typeof gradioApp === "function" ? gradioApp() : document);
   const find = (selector) => root().querySelector(selector);
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  const SMALLEST = 16, PATIENCE = 5000;
+  const SMALLEST = 16, PATIENCE = 5000, UNHEARD = 500;
 
   // Pictures of the page
 
@@ -87,8 +87,14 @@
       const button = find(`#finisher_${tab}_${how}`);
       if (!button) { reject(new Error("This page has no way to ask the server. Reload it.")); return; }
       const id = Math.random().toString(36).slice(2);
-      waiting[`${tab}/${how}`] = { id, resolve, reject, task, text: JSON.stringify({ ...request, id }) };
-      button.click();
+      const asked = waiting[`${tab}/${how}`] = { id, resolve, reject, task, text: JSON.stringify({ ...request, id }) };
+      // Before gradio has bound its buttons a click does nothing.
+      const press = () => {
+        if (asked.taken || waiting[`${tab}/${how}`] !== asked) return;
+        button.click();
+        setTimeout(press, UNHEARD);
+      };
+      press();
     });
   }
 
@@ -98,6 +104,7 @@
       if (how === "stop") return tasks[tab] || "";
       const asked = waiting[`${tab}/${how}`];
       if (!asked) return how === "draw" ? ["", "{}"] : "{}";
+      asked.taken = true;
       return how === "draw" ? [asked.task, asked.text] : asked.text;
     },
     answered(tab, how, text, remark) {

@@ -39,8 +39,9 @@ class Control:
     control stands in the stage's row on the page; the others are a click away, under the heading `group` where they
     have one. `tabs` are the tabs it means something in, all of them where it names none. `bands` tells what a number
     means in a few words: (up to and with this value, the words), rising to the maximum. `empty` says what an empty text
-    stands for. `before` holds defaults of earlier versions of the recipe: {1: {"": True}} was the general one up to and
-    with version 1, and {1: {"flux": 0.3}} that of a family.
+    stands for, or what a number's minimum stands for where that is no amount ("as the base"). `several` texts take more
+    than one name, with commas between. `before` holds defaults of earlier versions of the recipe: {1: {"": True}} was
+    the general one up to and with version 1, and {1: {"flux": 0.3}} that of a family.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Control:
     bands: tuple[tuple[float, str], ...] = ()
     empty: str = ""
     before: Mapping[int, Mapping[str, Any]] = field(default_factory=lambda: _NO_VERSIONS)
+    several: bool = False
 
     def default_for(self, family: str, version: int | None = None) -> Any:
         """The default under a model family, the general one where the family has none of its own.
@@ -105,6 +107,7 @@ def control(
     bands: Sequence[tuple[float, str]] = (),
     empty: str = "",
     before: Mapping[int, Mapping[str, Any]] | None = None,
+    several: bool = False,
 ) -> Any:
     """A dataclass field that is also a row of the table; the kind follows from the default and the choices."""
     kind = _kind_of(default, choices)
@@ -129,6 +132,7 @@ def control(
         bands=tuple(bands),
         empty=empty,
         before=MappingProxyType(dict(before or {})),
+        several=several,
     )
     return field(default=default, metadata={_KEY: row})
 

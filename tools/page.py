@@ -1,4 +1,4 @@
-"""Serves the accordion in the stand-in web UI, on the embedded engine: everything on the page works, no model is needed.
+"""Serves the accordion in the stand-in web UI, on the embedded engine: everything works, and no model is needed.
 
 Run by the Python of one of the gradio environments; `make page` does it. Settings and pictures lie under out/page-host.
 """

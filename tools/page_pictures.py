@@ -71,7 +71,9 @@ def _take(page: Any, name: Path, rows: list[str], quick: str) -> None:
     for row in rows:
         pen = f"#finisher-txt2img-{row}-pen"
         page.click(pen)
-        for group in page.locator(f"#finisher-txt2img-{row}-more .finisher-group:not(.finisher-catalogue) > summary").all():
+        for group in page.locator(
+            f"#finisher-txt2img-{row}-more .finisher-group:not(.finisher-catalogue) > summary"
+        ).all():
             group.click()
         picture(row)
         page.click(pen)

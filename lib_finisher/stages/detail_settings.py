@@ -21,17 +21,21 @@ _DETECTION, _CHOICE, _MASK, _CANVAS, _CARE = "Detection", "Which findings", "Mas
 class DetailPass(Diffusion):
     """One detector and how its findings are redrawn."""
 
+    detector: str = control(
+        "face_yunet", label="Detector", prominent=True, several=True, group=_DETECTION,
+        help="What to look for; several, separated by commas, are merged.",
+    )  # fmt: skip
     denoising_strength: float = control(
         0.35, label="Denoising strength", prominent=True,
         help="0.3 to 0.4 keeps the person; higher draws another face.",
         minimum=0.0, maximum=1.0, step=0.01, families=strengths(flow=0.3, embedded=0.1),
         before={1: {EMBEDDED: 0.25}},
     )  # fmt: skip
-    active: bool = control(True, label="Active", group=_DETECTION, help="Off leaves this pass out.")
-    detector: str = control(
-        "face_yunet", label="Detector", prominent=True, group=_DETECTION,
-        help="What to look for; several, separated by commas, are merged.",
+    prompt: str = control(
+        "", empty="as the base", label="Prompt", prominent=True, group=PROMPTS,
+        help="Empty or [PROMPT]: the base's. [SEP]: next finding. [SKIP]: none. [FOR hand] or [FOR 2]: only these.",
     )  # fmt: skip
+    active: bool = control(True, label="Active", group=_DETECTION, help="Off leaves this pass out.")
     classes: str = control(
         "", empty="all", label="Detector classes", group=_DETECTION,
         help="For YOLO-World: what to look for, in words, separated by commas.",
@@ -51,7 +55,7 @@ class DetailPass(Diffusion):
         False, label="Redraw again", group=_DETECTION, help="Also what an earlier pass has redrawn already."
     )
     most: int = control(
-        0, label="Top k", group=_CHOICE, help="At most so many, the best first; 0 is all.",
+        0, empty="all", label="Top k", group=_CHOICE, help="At most so many, the best first; 0 is all.",
         minimum=0, maximum=64, step=1,
     )  # fmt: skip
     most_by: str = control(
@@ -71,7 +75,8 @@ class DetailPass(Diffusion):
         minimum=0, maximum=512, step=1,
     )  # fmt: skip
     largest: int = control(
-        0, label="Largest side", group=_CHOICE, help="Anything larger is left alone, in pixels; 0 is no limit.",
+        0, empty="no limit", label="Largest side", group=_CHOICE,
+        help="Anything larger is left alone, in pixels; 0 is no limit.",
         minimum=0, maximum=16384, step=1,
     )  # fmt: skip
     min_area: float = control(
@@ -90,20 +95,18 @@ class DetailPass(Diffusion):
         "", empty="none", label="Exclude", group=_CHOICE, help="Labels, classes (#0) or numbers to leave alone."
     )
     reseed: str = control(
-        "", label="Other seeds", group=_CHOICE,
+        "", empty="none", label="Other seeds", group=_CHOICE,
         help="Finding number = how much is added to its seed, as in 2=1, 3=4.",
     )  # fmt: skip
     within: int = control(
-        0, label="Only within pass", group=_CHOICE, help="Only where the pass of that number finds any; 0 is off.",
+        0, empty="off", label="Only within pass", group=_CHOICE,
+        help="Only where the pass of that number finds any; 0 is off.",
         minimum=0, maximum=MOST_PASSES, step=1,
     )  # fmt: skip
     minus: int = control(
-        0, label="Minus pass", group=_CHOICE, help="Not where the pass of that number finds any; 0 is off.",
+        0, empty="off", label="Minus pass", group=_CHOICE,
+        help="Not where the pass of that number finds any; 0 is off.",
         minimum=0, maximum=MOST_PASSES, step=1,
-    )  # fmt: skip
-    prompt: str = control(
-        "", empty="as the base", label="Prompt", group=PROMPTS,
-        help="Empty or [PROMPT]: the base's. [SEP]: next finding. [SKIP]: none. [FOR hand] or [FOR 2]: only these.",
     )  # fmt: skip
     negative_prompt: str = control(
         "", empty="as the base", label="Negative prompt", group=PROMPTS, help="As the prompt, for each finding."
@@ -145,11 +148,13 @@ class DetailPass(Diffusion):
         minimum=0.0, maximum=2.0, step=0.05,
     )  # fmt: skip
     width: int = control(
-        0, label="Inpaint width", group=_CANVAS, help="Width of the canvas; 0 follows the model and the crop.",
+        0, empty="as the model", label="Inpaint width", group=_CANVAS,
+        help="Width of the canvas; 0 follows the model and the crop.",
         minimum=0, maximum=2048, step=8,
     )  # fmt: skip
     height: int = control(
-        0, label="Inpaint height", group=_CANVAS, help="Height of the canvas; 0 follows the model and the crop.",
+        0, empty="as the model", label="Inpaint height", group=_CANVAS,
+        help="Height of the canvas; 0 follows the model and the crop.",
         minimum=0, maximum=2048, step=8,
     )  # fmt: skip
     upright: bool = control(
@@ -161,7 +166,7 @@ class DetailPass(Diffusion):
         help="What is larger than the model's canvas already gains nothing and is left alone.",
     )  # fmt: skip
     enlarger: str = control(
-        "", label="Upscaler for small findings", group=_CANVAS,
+        "", empty="none", label="Upscaler for small findings", group=_CANVAS,
         help="Enlarges crops that grow by more than half before they are redrawn; empty interpolates.",
     )  # fmt: skip
     denoising_by_size: bool = control(
@@ -192,7 +197,7 @@ class DetailPass(Diffusion):
         minimum=0.0, maximum=1.0, step=0.05,
     )  # fmt: skip
     likeness: float = control(
-        0.0, label="Likeness", group=_CARE,
+        0.0, empty="off", label="Likeness", group=_CARE,
         help="A redraw whose structure is less alike (SSIM) than this is not used; 0 is off.",
         minimum=0.0, maximum=1.0, step=0.05,
     )  # fmt: skip
@@ -204,7 +209,7 @@ class DetailSettings:
 
     enabled: bool = control(True, label="Enable", help="Find faces and redraw each at full resolution.")
     touch_up: float = control(
-        0.0, label="Touch-up after the upscale",
+        0.0, empty="off", label="Touch-up after the upscale",
         help="Redraws the same regions once more, this lightly, after the upscale; 0 is off.",
         minimum=0.0, maximum=0.2, step=0.01,
     )  # fmt: skip

@@ -45,6 +45,7 @@ class Diffusion:
     )
     steps: int = control(
         0,
+        empty=_AS_THE_BASE,
         group=SAMPLING,
         label="Steps",
         help="Sampling steps; 0 uses the base's.",
@@ -53,7 +54,8 @@ class Diffusion:
         step=1,
     )
     cfg_scale: float = control(
-        0.0, group=SAMPLING, label="CFG scale", help="How closely the prompt is followed; 0 uses the base's.",
+        0.0, empty=_AS_THE_BASE, group=SAMPLING, label="CFG scale",
+        help="How closely the prompt is followed; 0 uses the base's.",
         minimum=0.0, maximum=30.0, step=0.5,
     )  # fmt: skip
     sampler: str = control("", empty=_AS_THE_BASE, group=SAMPLING, label="Sampler", help="Empty uses the base's.")
@@ -70,22 +72,25 @@ class Diffusion:
         empty=_AS_THE_BASE,
         group=SAMPLING,
         label="Text encoders",
+        several=True,
         help="Forge's text encoder modules, separated by commas; empty uses the base's.",
     )
     clip_skip: int = control(
-        0, group=SAMPLING, label="Clip skip", help="0 uses the base's.", minimum=0, maximum=12, step=1
-    )
+        0, empty=_AS_THE_BASE, group=SAMPLING, label="Clip skip", help="0 uses the base's.",
+        minimum=0, maximum=12, step=1,
+    )  # fmt: skip
     distilled_cfg_scale: float = control(
-        0.0, group=SAMPLING, label="Distilled CFG scale", help="For Flux and its kin; 0 uses the base's.",
+        0.0, empty=_AS_THE_BASE, group=SAMPLING, label="Distilled CFG scale",
+        help="For Flux and its kin; 0 uses the base's.",
         minimum=0.0, maximum=30.0, step=0.1,
     )  # fmt: skip
     eta: float = control(
-        -1.0, group=SAMPLING, label="Eta",
+        -1.0, empty=_AS_THE_BASE, group=SAMPLING, label="Eta",
         help="How much noise ancestral samplers and DDIM add again; -1 uses the base's.",
         minimum=-1.0, maximum=1.0, step=0.05,
     )  # fmt: skip
     s_noise: float = control(
-        0.0, group=SAMPLING, label="Sigma noise",
+        0.0, empty=_AS_THE_BASE, group=SAMPLING, label="Sigma noise",
         help="Strength of the noise that samplers add (s_noise); 0 uses the base's.",
         minimum=0.0, maximum=1.5, step=0.005,
     )  # fmt: skip

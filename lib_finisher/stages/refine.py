@@ -45,11 +45,11 @@ class RefineSettings(Diffusion):
         before={1: {EMBEDDED: 0.15}},
     )
     steps: int = control(
-        0, label="Steps", prominent=True, help="Sampling steps; 0 uses the base's.",
+        0, empty="as the base", label="Steps", prominent=True, help="Sampling steps; 0 uses the base's.",
         minimum=0, maximum=MOST_STEPS, step=1,
     )  # fmt: skip
     prompt: str = control(
-        "", label="Prompt", group=PROMPTS,
+        "", empty="as the base", label="Prompt", group=PROMPTS,
         help="Empty uses the base's. To add to it: [PROMPT], sharp focus. Anything else takes its place.",
     )  # fmt: skip
     colour_lock: float = control(

@@ -47,7 +47,7 @@ class RepairSettings(Diffusion):
         minimum=0.0, maximum=2.0, step=0.05,
     )  # fmt: skip
     detector: str = control(
-        "", empty="none", label="Detector", group=_DETECTION,
+        "", empty="none", several=True, label="Detector", group=_DETECTION,
         help="Also repairs what it finds, beside what is marked; several with commas between. Empty is off.",
     )  # fmt: skip
     classes: str = control(

@@ -70,7 +70,7 @@ class TextureSettings:
         help="Everywhere, or only on skin, persons or faces, as detectors find them.", choices=PLACES,
     )  # fmt: skip
     detector: str = control(
-        "", label="Person detectors", group=_WHERE,
+        "", empty="faces only", several=True, label="Person detectors", group=_WHERE,
         help="Finding persons beside faces, separated by commas; segmentation is best. Empty: faces only.",
     )  # fmt: skip
     upscaler: str = control(

@@ -16,21 +16,22 @@ class Tiled(Diffusion):
     """How the picture is divided; zeros follow from the model and the strength."""
 
     tile: int = control(
-        0, label="Tile size", group=TILES,
+        0, empty="as the model", label="Tile size", group=TILES,
         help="About how long a tile's sides are, in pixels; 0 is the model's native size.",
         minimum=0, maximum=2048, step=64,
     )  # fmt: skip
     overlap: int = control(
-        0, label="Tile overlap", group=TILES,
+        0, empty="by strength", label="Tile overlap", group=TILES,
         help="Least pixels that neighbouring tiles share; 0 grows with the denoising strength.",
         minimum=0, maximum=512, step=8,
     )  # fmt: skip
     columns: int = control(
-        0, label="Tile columns", group=TILES, help="Tiles side by side; 0 follows from the tile size.",
+        0, empty="by size", label="Tile columns", group=TILES, help="Tiles side by side; 0 follows from the tile size.",
         minimum=0, maximum=_MOST_TILES_ACROSS, step=1,
     )  # fmt: skip
     rows: int = control(
-        0, label="Tile rows", group=TILES, help="Tiles one below the other; 0 follows from the tile size.",
+        0, empty="by size", label="Tile rows", group=TILES,
+        help="Tiles one below the other; 0 follows from the tile size.",
         minimum=0, maximum=_MOST_TILES_ACROSS, step=1,
     )  # fmt: skip
 

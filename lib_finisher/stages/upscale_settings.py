@@ -27,6 +27,10 @@ class UpscalePass(Tiled):
         2.0, label="Upscale by", prominent=True, help="How many times larger each side becomes; 1 only redraws.",
         minimum=1.0, maximum=MOST_FACTOR, step=0.05,
     )  # fmt: skip
+    upscaler: str = control(
+        AUTO_UPSCALER, label="Upscaler", prominent=True,
+        help="Enlarges before the redraw; auto takes a model that is there. Latent ones want strength 0.5.",
+    )  # fmt: skip
     target: str = control(
         FACTOR, label="Target", group=_SIZE,
         help="What says how large it becomes; the size comes out exactly, nothing is rounded up.",
@@ -37,11 +41,13 @@ class UpscalePass(Tiled):
         minimum=16, maximum=MOST_SIDE, step=1,
     )  # fmt: skip
     width: int = control(
-        0, label="Target width", group=_SIZE, help="For the target width and height; 0 follows from the height.",
+        0, empty="by height", label="Target width", group=_SIZE,
+        help="For the target width and height; 0 follows from the height.",
         minimum=0, maximum=MOST_SIDE, step=1,
     )  # fmt: skip
     height: int = control(
-        0, label="Target height", group=_SIZE, help="For the target width and height; 0 follows from the width.",
+        0, empty="by width", label="Target height", group=_SIZE,
+        help="For the target width and height; 0 follows from the width.",
         minimum=0, maximum=MOST_SIDE, step=1,
     )  # fmt: skip
     megapixels: float = control(
@@ -58,11 +64,6 @@ class UpscalePass(Tiled):
         help="hires redraws the whole frame, tiled in tiles; auto takes the frame as long as the model carries it.",
         choices=(AUTO, HIRES, TILED, MODEL_ONLY),
     )  # fmt: skip
-    upscaler: str = control(
-        AUTO_UPSCALER,
-        label="Upscaler",
-        help="Enlarges before the redraw; auto takes a model that is there. Latent ones want strength 0.5.",
-    )
     upscaler_blend: float = control(
         0.9, label="Upscaler blend",
         help="How much of the model's picture is used; the rest is Lanczos, with its skin.",
@@ -89,7 +90,7 @@ class UpscalePass(Tiled):
         help="A tile with a finding of detail gets the prompt of that; the others the one below.",
     )  # fmt: skip
     empty_prompt: str = control(
-        "", label="Prompt without findings", group=PROMPTS,
+        "", empty="as the others", label="Prompt without findings", group=PROMPTS,
         help="For tiles in which detail found nothing: sky instead of a second head. Empty: as the others.",
     )  # fmt: skip
     skip_flat: bool = control(

@@ -1,6 +1,6 @@
-"""The gradio side of the regions panel: what the page's script asks travels through hidden parts of the accordion.
+"""How the page's script asks the server: its questions travel through hidden parts of the accordion.
 
-So it needs no API of the host, and whoever may use the page may use it. The panel is javascript/finisher_regions.js.
+So they need no API of the host, and whoever may use the page may ask. The script's side is javascript/finisher_page.js.
 """
 
 from __future__ import annotations
@@ -16,32 +16,38 @@ _HIDDEN = ["finisher-hidden"]
 
 @dataclass(frozen=True)
 class Service:
-    """Who answers. Requests and answers are JSON texts.
+    """Who answers; a page without one of them does not show what it is for. Requests and answers are JSON texts.
 
-    `look` answers at once. `draw` waits for its turn on the host; it is given the name of its task first, and answers
-    with a remark of the host besides. `save` saves a picture. `stop` is given the name of a task that is to end.
-    `detectors` lists the detectors, and fetches the one that is named first. `plan` tells what finishing would cost.
-    `presets` shows, saves and shares presets (see `api.presets`).
+    `table` tells the table of controls and what the host offers for them. `look` answers at once. `draw` waits for its
+    turn on the host; it is given the name of its task first, and answers with a remark of the host besides.
+    `save` saves a picture. `stop` is given the name of a task that is to end. `detectors` lists the detectors, and
+    fetches the one that is named first. `plan` tells what finishing would cost. `presets` shows, saves and shares
+    presets (see `api.presets`).
     """
 
-    look: Callable[[str], str]
-    draw: Callable[[str, str], tuple[str, str]]
-    save: Callable[[str], str]
-    stop: Callable[[str], None]
-    detectors: Callable[[str], str]
-    plan: Callable[[str], str]
-    presets: Callable[[str], str]
+    table: Callable[[str], str]
+    look: Callable[[str], str] | None = None
+    draw: Callable[[str, str], tuple[str, str]] | None = None
+    save: Callable[[str], str] | None = None
+    stop: Callable[[str], None] | None = None
+    detectors: Callable[[str], str] | None = None
+    plan: Callable[[str], str] | None = None
+    presets: Callable[[str], str] | None = None
 
 
 def build(tab: str, service: Service) -> None:
     """The hidden parts of one tab ("txt2img" or "img2img"), inside the accordion that is being built."""
     for name, act in (
-        ("look", service.look), ("save", service.save), ("detectors", service.detectors), ("plan", service.plan),
-        ("presets", service.presets),
+        ("table", service.table), ("look", service.look), ("save", service.save), ("detectors", service.detectors),
+        ("plan", service.plan), ("presets", service.presets),
     ):  # fmt: skip
+        if act is None:
+            continue
         asked, answer = _text(tab, f"{name}_asked"), _text(tab, f"{name}_answer")
         press = _button(tab, name).click(fn=act, inputs=[asked], outputs=[answer], **_taking(tab, name))
         press.then(fn=None, inputs=[answer], outputs=None, **_answering(tab, name))
+    if service.draw is None or service.stop is None:
+        return
     task, asked, answer = (_text(tab, f"draw_{part}") for part in ("task", "asked", "answer"))
     remark = gradio.HTML("", elem_id=f"finisher_{tab}_draw_remark", elem_classes=_HIDDEN)
     press = _button(tab, "draw").click(
@@ -58,16 +64,14 @@ def javascript(script: str) -> dict[str, str]:
 
 
 def _text(tab: str, name: str) -> Any:
-    made = gradio.Textbox(
-        "", label=f"Finisher regions {name}", elem_id=f"finisher_{tab}_{name}", elem_classes=_HIDDEN, lines=1
-    )
+    made = gradio.Textbox("", label=f"Finisher {name}", elem_id=f"finisher_{tab}_{name}", elem_classes=_HIDDEN, lines=1)
     # The hosts keep the defaults of what is on their pages in a file; this has none.
     made.do_not_save_to_config = True
     return made
 
 
 def _button(tab: str, name: str) -> Any:
-    made = gradio.Button(f"Finisher regions {name}", elem_id=f"finisher_{tab}_{name}", elem_classes=_HIDDEN)
+    made = gradio.Button(f"Finisher {name}", elem_id=f"finisher_{tab}_{name}", elem_classes=_HIDDEN)
     made.do_not_save_to_config = True
     return made
 

@@ -27,21 +27,24 @@ class Offer:
     suggested: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
-def page_table(offer: Offer, family: str = "", tab: str = "") -> dict[str, Any]:
-    """The stages in order, each with its controls, as JSON data for the page's script; and the version of recipes.
+def page_table(offer: Offer, family: str = "") -> dict[str, Any]:
+    """The base's row and the stages in order, each with its controls, as JSON data for the page's script.
 
-    With the base's row in a named tab ("txt2img" or "img2img"), as far as its controls mean something there.
+    "version" is that of recipes. What a host offers stands once, under "choices"; a control names the list that it
+    takes from there in "offers".
     """
-    table: dict[str, Any] = {"version": SCHEMA, "stages": [_stage(stage, offer, family) for stage in STAGES]}
-    rows = [row for row in controls_of(base.BaseSettings) if not row.tabs or tab in row.tabs]
-    if tab and rows:
-        table["base"] = {
+    choices = {name: list(values) for name, values in offer.choices.items() if values}
+    return {
+        "version": SCHEMA,
+        "choices": choices,
+        "base": {
             "name": base.NAME,
             "label": base.LABEL,
             "help": "What the stages start from: the picture, its mask and its refiner.",
-            "controls": [_control(row, offer, family) for row in rows],
-        }
-    return table
+            "controls": [_control(row, offer, family) for row in controls_of(base.BaseSettings)],
+        },
+        "stages": [_stage(stage, offer, family) for stage in STAGES],
+    }
 
 
 def _stage(stage: Any, offer: Offer, family: str) -> dict[str, Any]:
@@ -90,11 +93,16 @@ def _control(row: Control, offer: Offer, family: str) -> dict[str, Any]:
         told["bands"] = [list(band) for band in row.bands]
     if row.families:
         told["varies"] = True
+    if row.several:
+        told["several"] = True
+    if row.tabs:
+        told["tabs"] = list(row.tabs)
     if row.name in offer.missing:
         told["missing"] = True
-    offered = list(row.choices) or list(offer.choices.get(row.name, ()))
-    if offered:
-        told["choices"] = offered
+    if row.choices:
+        told["choices"] = list(row.choices)
+    elif offer.choices.get(row.name):
+        told["offers"] = row.name
     if row.name in offer.suggested:
         told["suggested"] = {choice: dict(values) for choice, values in offer.suggested[row.name].items()}
     return told

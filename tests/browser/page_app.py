@@ -2,7 +2,7 @@
 
 A page of its own, not a web UI: it shows the unmodified accordion, scripts and style, echoes what a generation would be
 given, and lets a test set the recipe from the server as pasted infotext does. With a folder it has presets, which lie
-there, and two checkpoints to choose from; without one the accordion has no way to ask the server.
+there, and two checkpoints to choose from; without one the server tells the table of controls only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lib_finisher.presets.matching import Checkpoint  # noqa: E402
 from lib_finisher.recipe import write_recipe  # noqa: E402
 from lib_finisher.ui.accordion import build  # noqa: E402
 from lib_finisher.ui.regions import Service  # noqa: E402
-from lib_finisher.ui.table import Offer  # noqa: E402
+from lib_finisher.ui.table import Offer, page_table  # noqa: E402
 
 DETECTORS = ["face_yunet", "hands", "eyes"]
 CHOICES = {"sampler": ["Euler", "Euler a"], "detector": DETECTORS, "upscaler": ["auto", "Lanczos"]}
@@ -84,14 +84,9 @@ class Presets:
             return json.dumps({"problems": error.problems})
 
 
-def without_answer(text: str, more: str = "") -> str:
-    return json.dumps({"id": json.loads(more or text).get("id"), "problems": ["This page has presets only."]})
-
-
-def service(presets: Presets) -> Service:
-    drawn = lambda task, text: (without_answer(task, text), "")
-    other = without_answer
-    return Service(other, drawn, other, lambda task: None, other, other, presets.answered)
+def table(text: str) -> str:
+    offer = Offer(CHOICES, frozenset({"text_encoders"}), {"detector": SUGGESTED})
+    return json.dumps({"id": json.loads(text)["id"], **page_table(offer)})
 
 
 def script(names: list[str]) -> str:
@@ -103,10 +98,11 @@ def script(names: list[str]) -> str:
 
 def main() -> None:
     presets = Presets(Path(sys.argv[2])) if len(sys.argv) > 2 else None
-    names = ["finisher.js", "finisher_marks.js", "finisher_values.js"]
+    # In the order of their names, as hosts load them.
+    parts = {"fields", "marks", "page", "rows", "values"}
     if presets is not None:
-        names += [f"finisher_{name}.js" for name in ("exchange", "manage", "page", "presets")]
-    offer = Offer(CHOICES, frozenset({"text_encoders"}), {"detector": SUGGESTED})
+        parts |= {"exchange", "manage", "presets", "quick"}
+    names = ["finisher.js", *(f"finisher_{name}.js" for name in sorted(parts))]
     keyword = "_js" if gradio.__version__.startswith("3.") else "js"
     with gradio.Blocks(css=(ROOT / "style.css").read_text(encoding="utf-8")) as page:
         if presets is not None:
@@ -114,7 +110,8 @@ def main() -> None:
             chosen = gradio.Dropdown(
                 names_of, value=names_of[0], label="Checkpoint", elem_id="setting_sd_model_checkpoint"
             )
-        enabled, recipe = build("txt2img", accordion, offer, service(presets) if presets is not None else None)
+        service = Service(table) if presets is None else Service(table, presets=presets.answered)
+        enabled, recipe = build("txt2img", accordion, service)
         echo = gradio.Textbox(label="Given", elem_id="given")
         send = gradio.Button("Generate", elem_id="generate")
         paste = gradio.Button("Paste", elem_id="paste")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import Any
 
@@ -13,9 +14,8 @@ from tests.standin.server import Standin
 
 # The detectors that the accordion of a tab offers.
 OFFERED = """(tab) => {
-  const mount = document.querySelector(`.finisher-editor[data-finisher-tab=${tab}]`);
-  const stage = JSON.parse(mount.dataset.finisherTable).stages.find((item) => item.name === "detail");
-  return stage.passes.controls.find((item) => item.name === "detector").choices;
+  const table = window.finisher && window.finisher.editors[tab] && window.finisher.editors[tab].table;
+  return table ? table.choices.detector : [];
 }"""
 ROWS = "(tab) => document.querySelectorAll(`.finisher-editor[data-finisher-tab=${tab}] > *`).length"
 
@@ -63,9 +63,13 @@ def test_the_cost_is_told_before_the_run_and_follows_the_settings(page: Any) -> 
     page.fill("#finisher-txt2img-upscale-row-factor", "3")
     page.wait_for_function("() => /→ 1536 × 1536/.test(document.querySelector('#finisher-txt2img-cost').innerText)")
     after = cost.locator("summary").inner_text()
-    steps = [float(text.split("calls, ")[1].split()[0]) for text in (before, after)]
-    assert steps[1] > steps[0] > 0
-    assert [row.split("\t")[0] for row in cost.locator("tbody tr").all_inner_texts()][:1] == ["Refine"]
+    calls = [int(re.search(r"(\d+) model call", text).group(1)) for text in (before, after)]
+    assert calls[1] > calls[0] > 0
+    heads = cost.locator("th").all_inner_texts()
+    assert heads[0] == "stage" and {"crops", "model calls", "sampling work"} <= set(heads)
+    columns = list(zip(*[row.locator("td").all_inner_texts() for row in cost.locator("tbody tr").all()]))
+    assert len(columns) == len(heads) and all(any(column) for column in columns), "no column is empty"
+    assert columns[0][-1] == "Grade" or "Upscale" in columns[0]
 
 
 def test_the_catalogue_is_asked_for_when_it_is_opened(page: Any, host: Standin) -> None:

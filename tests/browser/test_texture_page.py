@@ -46,9 +46,9 @@ def test_the_row_has_the_stages_own_controls_beside_those_of_the_pass(page: Any,
     page.click(f"#{TEXTURE}-more-add")
     page.check(f"#{TEXTURE}-row-active")
     page.click(f"#{TEXTURE}-more-group-model summary")
-    type_into(page, f"{TEXTURE}-more-upscaler", "1x-Skin")
+    page.select_option(f"#{TEXTURE}-more-upscaler", "2x-standin")
     first = {"denoising_strength": 0.15, "columns": 3}
-    assert recipe(page) == {"texture": {"upscaler": "1x-Skin", "passes": [first, {**first, "active": True}]}}
+    assert recipe(page) == {"texture": {"upscaler": "2x-standin", "passes": [first, {**first, "active": True}]}}
     assert page.locator(f".finisher-row:has(#{TEXTURE}-on) small").first.inner_text() == "pass 2 of 2"
     assert page.is_disabled(f"#{TEXTURE}-more-add")
     identities = page.evaluate("() => [...document.querySelectorAll('.finisher-editor [id]')].map((one) => one.id)")

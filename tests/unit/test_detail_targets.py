@@ -33,3 +33,4 @@ def test_the_page_is_told() -> None:
     rows = {row["name"]: row for row in stage["passes"]["controls"]}
     assert rows["detector"]["suggested"]["x"]["padding"] == 1.0 and "suggested" not in rows["prompt"]
     assert rows["mask_blur"]["group"] == "Mask"
+    assert (rows["detector"]["offers"], rows["detector"]["several"]) == ("detector", True)

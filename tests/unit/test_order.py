@@ -140,9 +140,8 @@ def test_the_infotext_names_what_ran_in_that_order(picture: np.ndarray, mask: np
         assert outcome_pairs(done, [])[KEY_STAGES] == (", ".join(subset) or "none")
 
 
-@pytest.mark.parametrize("tab", ["", "txt2img", "img2img"])
-def test_the_page_shows_that_order(tab: str) -> None:
-    table = page_table(Offer({}), "", tab)
+def test_the_page_shows_that_order() -> None:
+    table = page_table(Offer({}))
     assert [stage["name"] for stage in table["stages"]] == ORDER
 
 

@@ -261,10 +261,12 @@ def test_no_strength_is_skipped(face: np.ndarray) -> None:
 def test_what_is_suggested_for_a_detail_pass_is_not_put_into_repair() -> None:
     """A pass's settings have other names and units; a recipe with them in repair would be refused."""
     offer = Offer({"detector": ["hand_yolov8n"]}, suggested={"detector": {"hand_yolov8n": {"likeness": 0.3}}})
-    stages = {stage["name"]: stage for stage in page_table(offer)["stages"]}
+    table = page_table(offer)
+    stages = {stage["name"]: stage for stage in table["stages"]}
     rows = {name: next(row for row in rows if row["name"] == "detector") for name, rows in (
         ("repair", stages["repair"]["controls"]), ("detail", stages["detail"]["passes"]["controls"]),
     )}  # fmt: skip
-    assert rows["repair"]["choices"] == rows["detail"]["choices"] == ["hand_yolov8n"]
+    assert rows["repair"]["offers"] == rows["detail"]["offers"] == "detector"
+    assert table["choices"]["detector"] == ["hand_yolov8n"]
     assert "suggested" in rows["detail"]
     assert "suggested" not in rows["repair"]

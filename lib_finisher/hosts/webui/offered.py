@@ -7,8 +7,10 @@ from collections.abc import Container
 from modules import sd_models
 
 from lib_finisher.assets import LUT, REFERENCE, AssetError
-from lib_finisher.hosts.webui import assets, models
+from lib_finisher.hosts.webui import assets, models, probe
 from lib_finisher.hosts.webui.detectors import Choosable, detectors
+from lib_finisher.stages.detail_targets import suggested
+from lib_finisher.ui.table import Offer
 
 
 class _File:
@@ -22,6 +24,13 @@ class _File:
             return bool(assets.assets().find(self._kind, str(value)))
         except AssetError:
             return False
+
+
+def for_the_page() -> Offer:
+    """What the page offers: the choices, what this host cannot do, and what goes with each detector."""
+    targets = {item.name: suggested(item.target) for item in detectors().listed() if item.present}
+    by_detector = {name: values for name, values in targets.items() if values}
+    return Offer(choices(), probe.missing_controls(), {"detector": by_detector})
 
 
 def choices() -> dict[str, list[str]]:

@@ -8,32 +8,19 @@ from typing import Any
 
 import gradio as gr
 
-from lib_finisher.hosts.webui import offered, probe, regions
-from lib_finisher.hosts.webui.detectors import detectors
+from lib_finisher.hosts.webui import regions
 from lib_finisher.hosts.webui.presets import pasted
 from lib_finisher.infotext.writing import KEY
-from lib_finisher.stages.detail_targets import suggested
 from lib_finisher.ui import accordion
-from lib_finisher.ui.table import Offer
 
 
 def build(is_img2img: bool) -> tuple[list[Any], list[Any]]:
     """(the script's components, its paste fields). Called several times by the host: no side effects."""
     tab = "img2img" if is_img2img else "txt2img"
-    enabled, recipe = accordion.build(tab, _host_accordion(), _offer, regions.service(tab))
+    enabled, recipe = accordion.build(tab, _host_accordion(), regions.service(tab))
     # Without a name for the API: A1111 would look for a request field of that name, and answer 500 to an infotext.
     # Script arguments are found by their components.
     return [enabled, recipe], [(enabled, _was_on), (recipe, pasted)]
-
-
-def _offer() -> Offer:
-    here = detectors()
-    targets = {item.name: suggested(item.target) for item in here.listed() if item.present}
-    return Offer(
-        offered.choices(),
-        probe.missing_controls(),
-        {"detector": {name: values for name, values in targets.items() if values}},
-    )
 
 
 def _host_accordion() -> accordion.Accordion:

@@ -22,7 +22,7 @@ from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.fetching import FetchError
 from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import routes, speed
+from lib_finisher.hosts.webui import offered, routes, speed
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.costs import planned
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
@@ -38,6 +38,7 @@ from lib_finisher.review.regions import look, only_pass
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.recent import Recent, RecentPatches
 from lib_finisher.ui.regions import Service
+from lib_finisher.ui.table import page_table
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,12 @@ def service(tab: str) -> Service:
         return _answered(text, functools.partial(_saved, tab))
 
     drawing = call_queue.wrap_gradio_gpu_call(drawn, extra_outputs=[""])
-    return Service(_look, drawing, saved, _stop, _catalogue, _plan, _presets)
+    return Service(_table, _look, drawing, saved, _stop, _catalogue, _plan, _presets)
+
+
+def _table(text: str) -> str:
+    """The table of controls, with what this host has for them now."""
+    return _answered(text, lambda asked: {"id": regions.identity_of(asked), **page_table(offered.for_the_page())})
 
 
 def _catalogue(text: str) -> str:

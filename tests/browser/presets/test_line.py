@@ -120,7 +120,7 @@ def test_which_presets_are_used_can_be_chosen(page: Any) -> None:
     assert groups == ["Yours", "Built in"]
     page.select_option(f"{PRESET}-choice", label="None")
     in_force(page, "no preset is used")
-    page.wait_for_function(f"() => document.querySelector('#{REFINE}-row-steps').value === '0'")
+    page.wait_for_function(f"() => document.querySelector('#{REFINE}-row-steps').value === ''")
     assert given(page) == {"preset": "none"}
     page.select_option(f"{PRESET}-choice", label="Landscape")
     in_force(page, "Landscape, chosen by you and 4 more")
