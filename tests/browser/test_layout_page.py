@@ -43,7 +43,7 @@ ALL_SHOWN = """() => {
 }"""
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(scope="module", params=["light", "dark"])
 def page(request: pytest.FixtureRequest, browser: Any, host: Standin) -> Iterator[Any]:
     opened = browser.new_page(viewport={"width": 1600, "height": 1200})
     opened.set_default_timeout(PATIENCE)
@@ -61,20 +61,7 @@ def faults(page: Any, *kinds: str) -> list[str]:
     return [fault for kind in kinds for fault in page.evaluate(f"() => window.layoutFaults.{kind}()")]
 
 
-def test_nothing_overlaps_leaves_the_accordion_or_is_cut_off_at_any_width(page: Any) -> None:
-    page.evaluate(ALL_SHOWN)
-    page.click("#finisher-txt2img-cost summary")
-    page.wait_for_selector("#finisher-txt2img-cost td")
-    assert page.locator(".finisher-mark:visible").count() > 200
-    assert page.locator(".finisher-field:visible").count() > 200
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 1200})
-        page.wait_for_timeout(150)
-        found = faults(page, "outside", "overlapping", "cutOff", "sizes", "pale")
-        assert found == [], f"{width} px: {len(found)} faults, among them {found[:5]}"
-
-
-def test_closed_and_open_as_it_comes(page: Any) -> None:
+def test_it_is_in_order_as_it_comes(page: Any) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1200})
         page.wait_for_timeout(100)
@@ -111,3 +98,17 @@ def test_the_table_travels_once_for_both_tabs(page: Any, host: Standin) -> None:
         assert "Denoising strength by size" not in answer.read().decode()
     page.wait_for_function("() => window.finisher.editors.img2img && window.finisher.editors.img2img.table")
     assert page.evaluate("() => finisher.editors.txt2img.table === finisher.editors.img2img.table")
+
+
+# The last one: it leaves everything open.
+def test_nothing_overlaps_leaves_the_accordion_or_is_cut_off_at_any_width(page: Any) -> None:
+    page.evaluate(ALL_SHOWN)
+    page.click("#finisher-txt2img-cost summary")
+    page.wait_for_selector("#finisher-txt2img-cost td")
+    assert page.locator(".finisher-mark:visible").count() > 200
+    assert page.locator(".finisher-field:visible").count() > 200
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1200})
+        page.wait_for_timeout(150)
+        found = faults(page, "outside", "overlapping", "cutOff", "sizes", "pale")
+        assert found == [], f"{width} px: {len(found)} faults, among them {found[:5]}"
