@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -147,6 +148,8 @@ class _Run:
             mask = None if self._mask is None else load_mask(self._mask, (size.width, size.height))
             target = target_of(self._saving, path, source.folder, transparent(picture.alpha) is not None)
             target.folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(target.folder, os.W_OK):
+                return FileReport(path, None, f"{target.folder}: nothing can be written there.")
         except PictureError as error:
             return FileReport(path, None, str(error))
         except OSError as error:

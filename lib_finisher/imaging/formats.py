@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ INFOTEXT = "parameters"
 _MOST_IN_SEGMENT = 65533
 _XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
 _FULL_COLOUR_FROM = 90
+# Where ComfyUI itself writes and reads its texts in WebP, as "keyword:text"; cameras' names stand there otherwise.
+_COMFYUI_TAGS = {"prompt": ExifTags.Base.Model, "workflow": ExifTags.Base.Make}
 # What Pillow raises for tags that are not of the type they should be.
 _ODD_TAGS = (
     ArithmeticError, AttributeError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error,
@@ -94,7 +97,7 @@ def save_picture(
     if alpha is not None:
         channels = np.dstack([channels, to_uint8(alpha)])
     image = Image.fromarray(channels)
-    notes = _lost(side, texts)
+    notes = _lost(side, texts, wanted)
     options = _side_options(wanted, texts.get(INFOTEXT, ""), side, notes)
     buffer = io.BytesIO()
     image.save(buffer, wanted.label.upper(), **_options(wanted, quality or wanted.quality), **options)
@@ -130,7 +133,7 @@ def _side_options(wanted: Format, infotext: str, side: SideData, notes: list[str
         side = replace(side, exif=b"")
         exif = _exif(side, infotext)
     if wanted is not JPEG:
-        return {"exif": exif} | ({"xmp": side.xmp} if side.xmp else {})
+        return {"exif": _with_comfyui(exif, side)} | ({"xmp": side.xmp} if side.xmp else {})
     if len(exif) > _MOST_IN_SEGMENT and side.exif:
         notes.append("the EXIF data and the infotext together are too large for a JPEG; the EXIF data was left out")
         exif = _exif(SideData(dpi=side.dpi), infotext)
@@ -167,6 +170,27 @@ def _exif(side: SideData, infotext: str) -> bytes:
     return exif.tobytes()
 
 
-def _lost(side: SideData, texts: Mapping[str, str]) -> list[str]:
-    keywords = [item.keyword for item in side.texts if item.keyword not in texts]
+def _with_comfyui(data: bytes, side: SideData) -> bytes:
+    """EXIF data with ComfyUI's texts, where ComfyUI looks for them."""
+    exif = Image.Exif()
+    exif.load(data)
+    for keyword, tag in _COMFYUI_TAGS.items():
+        if text := _as_ascii(side.text(keyword)):
+            exif[tag] = f"{keyword}:{text}"
+    return exif.tobytes()
+
+
+def _as_ascii(text: str) -> str:
+    """JSON as EXIF holds it and ComfyUI writes it; "" for what is no JSON and has other letters."""
+    if text.isascii():
+        return text
+    try:
+        return json.dumps(json.loads(text))
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _lost(side: SideData, texts: Mapping[str, str], wanted: Format) -> list[str]:
+    held = {*texts, *(name for name in _COMFYUI_TAGS if wanted is not JPEG and _as_ascii(side.text(name)))}
+    keywords = [item.keyword for item in side.texts if item.keyword not in held]
     return [f"texts of other programs stay only in a PNG: {', '.join(keywords)}"] if keywords else []

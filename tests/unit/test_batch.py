@@ -202,6 +202,26 @@ def test_results_in_other_formats_carry_what_the_source_says(
         assert tuple(round(value) for value in image.info["dpi"]) == (300, 300)
 
 
+@pytest.mark.parametrize("kind", ["webp", "jpeg"])
+def test_comfyuis_texts_go_where_it_looks_for_them(
+    tmp_path: Path, picture: Made, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    graph, flow = '{"3": {"class_type": "KSampler"}}', '{"nodes": [], "name": "ü"}'
+    info = PngImagePlugin.PngInfo()
+    for keyword, text in (("prompt", graph), ("workflow", flow), ("Software", "something")):
+        info.add_itxt(keyword, text)
+    (told,) = report_of(capfd, picture("a.png", pnginfo=info), "--out", tmp_path / "o", "--format", kind, "--strict")[
+        "pictures"
+    ]
+    tags = Image.open(told["output"]).getexif()
+    # In WebP ComfyUI takes every text of the first directory apart at its first colon.
+    texts = dict(value.split(":", 1) for value in tags.values() if isinstance(value, str) and ":" in value)
+    read = {keyword: json.loads(text) for keyword, text in texts.items()}
+    assert read == ({"prompt": json.loads(graph), "workflow": json.loads(flow)} if kind == "webp" else {})
+    lost = "Software" if kind == "webp" else "prompt, workflow, Software"
+    assert f"texts of other programs stay only in a PNG: {lost}" in told["notes"]
+
+
 def test_quality_and_the_kind_of_the_source(tmp_path: Path, picture: Made) -> None:
     for name in ("a.JPG", "b.webp", "c.png", "d.bmp"):
         picture(f"in/{name}")
