@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lib_finisher.cli import detectors, presets
+from lib_finisher.cli import chosen_presets, detectors
 from lib_finisher.controls import SettingsError
 from lib_finisher.recipe import SCHEMA, VERSION, Recipe, assign, default_recipe, read_recipe
 from lib_finisher.stages.upscale_targets import scaled_to
@@ -46,13 +46,13 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="STAGE.CONTROL=VALUE", help="set one control; may be repeated"
     )
-    presets.add_options(parser)
+    chosen_presets.add_options(parser)
     parser.add_argument("--upscale-to", type=float, metavar="FACTOR", help="how many times larger the result is")
 
 
 def recipe_of(options: argparse.Namespace, family: str = "") -> Recipe:
     """The recipe of the call: --recipe, then --preset below it, --set and --upscale-to above. Raises SettingsError."""
-    data = presets.with_presets(options, _recipe_data(options.recipe), family)
+    data = chosen_presets.with_presets(options, _recipe_data(options.recipe), family)
     recipe = read_recipe(assign(data, options.set), family)
     if options.upscale_to is None:
         return recipe

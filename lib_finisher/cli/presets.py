@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lib_finisher.cli.chosen_presets import presets_folder
 from lib_finisher.cli.console import program, tell, warn
 from lib_finisher.cli.preset_text import change, entry_data, plain, print_json, resolved_data, rules, safe, whose
-from lib_finisher.controls import SettingsError
-from lib_finisher.detect.catalogue import Listed
-from lib_finisher.hosts.port import Host
 from lib_finisher.imaging.files import PictureError, load_header
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.fragment import paths
 from lib_finisher.presets.library import Library
-from lib_finisher.presets.matching import Checkpoint, Entry, read_checkpoint
-from lib_finisher.presets.missing import Here, with_what_is_here
+from lib_finisher.presets.matching import Entry, read_checkpoint
 from lib_finisher.presets.origins import LAYERS
 from lib_finisher.presets.preset import Preset, parse
-from lib_finisher.presets.resolve import Resolved, read_choice, resolve
+from lib_finisher.presets.resolve import read_choice, resolve
 from lib_finisher.presets.share import (
     KEEP,
     RENAME,
@@ -35,7 +31,7 @@ from lib_finisher.presets.share import (
     preview,
     read_bundle,
 )
-from lib_finisher.recipe import Recipe, changed_sections, recorded
+from lib_finisher.recipe import changed_sections
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _EXAMPLES = """\
@@ -110,61 +106,6 @@ def add_command(commands: Any) -> None:
     _add(doing, "restore", _restore, "bring back an earlier version").add_argument("file", metavar="BACKUP")
 
 
-def data_folder() -> Path:
-    """Where the command line keeps presets."""
-    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(home) / "finisher" / "presets"
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of a command that has a recipe."""
-    told = 'use a preset, or "auto" for what the model gets by itself; may be repeated, the last lies on top'
-    parser.add_argument("--preset", action="append", default=[], metavar="NAME", help=told)
-    parser.add_argument("--presets", type=Path, default=None, metavar="DIR", help="folder of presets")
-
-
-def with_presets(options: argparse.Namespace, data: Mapping[str, Any], family: str) -> Mapping[str, Any]:
-    """Recipe data laid over the presets that the call names; the data itself where it names none."""
-    if not options.preset:
-        return data
-    found = _chosen(options, data, family)
-    for note in found.notes:
-        warn(f"finisher: {note}")
-    return recorded(found.recipe, family)
-
-
-def here_of(host: Host, listed: Sequence[Listed]) -> Here:
-    """The names of what the engine has, by the controls that take them."""
-    upscalers = [item.name for item in host.upscalers()]
-    return {
-        "upscaler": [*upscalers, *host.capabilities.latent_upscalers],
-        "enlarger": upscalers,
-        "detector": [item.name for item in listed if item.present],
-        "sampler": host.capabilities.samplers,
-        "scheduler": host.capabilities.schedulers,
-        "restore": host.face_restorers(),
-    }
-
-
-def at_hand(options: argparse.Namespace, recipe: Recipe, host: Host, here: Here) -> tuple[Recipe, tuple[str, ...]]:
-    """The recipe with models of presets that are not here replaced, and a line for each; as it is without presets."""
-    if not options.preset:
-        return recipe, ()
-    found = _chosen(options, None, host.model().family)
-    recipe, notes = with_what_is_here(recipe, here, found.instead)
-    for note in notes:
-        warn(f"finisher: {note}")
-    return recipe, notes
-
-
-def _chosen(options: argparse.Namespace, data: Mapping[str, Any] | None, family: str) -> Resolved:
-    choice = read_choice(options.preset)
-    try:
-        return Library(options.presets or data_folder()).resolve(Checkpoint("", family=family), data, choice)
-    except PresetError as error:
-        raise SettingsError([str(error)]) from error
-
-
 def _add(
     doing: Any, name: str, run: Callable[[argparse.Namespace, Library], int], about: str
 ) -> argparse.ArgumentParser:
@@ -176,7 +117,7 @@ def _add(
 
 
 def _told(options: argparse.Namespace, run: Callable[[argparse.Namespace, Library], int]) -> int:
-    library = Library(options.folder or data_folder())
+    library = Library(options.folder or presets_folder())
     try:
         for problem in library.problems():
             warn(f"finisher: {problem}")

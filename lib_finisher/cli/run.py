@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib_finisher.assets import AssetError, Assets
-from lib_finisher.cli import detectors, presets
+from lib_finisher.cli import chosen_presets, detectors
 from lib_finisher.cli.options import asked_by_hand, cache_folder, recipe_of
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors
@@ -54,8 +54,8 @@ def composed(options: argparse.Namespace) -> Run:
     if options.mask is not None and recipe["base"].mask == TO_REPAIR:
         recipe = recipe.changed("repair", replace(recipe["repair"], enabled=True))
     found = detectors.detectors_of(options, cache_folder())
-    here = presets.here_of(host, found.listed())
-    recipe, left_out = presets.at_hand(options, recipe, host, here)
+    here = chosen_presets.here_of(host, found.listed())
+    recipe, left_out = chosen_presets.at_hand(options, recipe, host, here)
     rates = Rates(cache_folder() / "rates.json")
     asked = asked_by_hand(options, host.model().family)
     return Run(host, found, recipe, asked, _assets_of(options), rates, here, left_out)
