@@ -18,6 +18,8 @@ from lib_finisher.hints import did_you_mean
 Settings = TypeVar("Settings")
 
 _KEY = "finisher.control"
+# Seeds have up to 64 bits; no control counts further.
+_MOST = 1 << 64
 _NO_FAMILIES: Mapping[str, Any] = MappingProxyType({})
 _NO_VERSIONS: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
 
@@ -279,7 +281,7 @@ def _convert(row: Control, value: Any) -> tuple[bool, Any]:
         return isinstance(value, bool), value
     if row.kind in ("text", "choice"):
         return isinstance(value, str) and (row.kind == "text" or value in row.choices), value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1e15 < value < 1e15:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST < value < _MOST:
         return False, value
     if row.kind == "integer" and value != int(value):
         return False, value

@@ -2,9 +2,10 @@
 
 from modules import scripts
 
-from lib_finisher.hosts.webui import blend, hooks, page, presets, routes, settings, xyz
+from lib_finisher.hosts.webui import blend, finish_only, hooks, page, presets, routes, settings, xyz
 
 blend.register()
+finish_only.register()
 settings.register()
 routes.register()
 xyz.register(presets.names)

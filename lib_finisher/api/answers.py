@@ -17,7 +17,7 @@ from lib_finisher.family import Family
 from lib_finisher.finished import Finished
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
-from lib_finisher.infotext.writing import finished_infotext, notes_of, outcome_pairs, recipe_pairs
+from lib_finisher.infotext.writing import beside_json, finished_infotext, notes_of, outcome_pairs, recipe_pairs
 from lib_finisher.plan.plan import Plan
 from lib_finisher.recipe import SCHEMA, SECTIONS, Recipe
 from lib_finisher.stages.base import LABEL, NAME
@@ -101,17 +101,20 @@ def finished_json(
     report: bool,
 ) -> dict[str, Any]:
     """Finished pictures, one entry each in every list, in the order of the request."""
-    images, infotexts = [], []
+    images, infotexts, notes = [], [], []
     for one, picture, base in zip(done, pictures, bases):
-        told = {**recipe_pairs(recipe, family), **outcome_pairs(one, notes_of(one))}
+        of_picture = [*picture.notes, *notes_of(one)]
+        notes.append(of_picture)
+        told = {**recipe_pairs(recipe, family), **outcome_pairs(one, of_picture)}
         infotexts.append(finished_infotext(picture.infotext, base, size_of(picture.pixels), told))
-        images.append(png(one.in_8_bits(), infotexts[-1], one.alpha))
+        beside = beside_json(picture.infotext, told)
+        images.append(png(one.in_8_bits(), infotexts[-1], one.alpha, picture.side, beside))
     return {
         "images": images,
         "infotexts": infotexts,
         "without": [None if one.without is None else _without(one) for one in done],
         "errors": [one.error or None for one in done],
-        "notes": [list(picture.notes) for picture in pictures],
+        "notes": notes,
         "reports": [[stage_json(item) for item in one.reports] for one in done] if report else [],
     }
 

@@ -6,17 +6,21 @@ import base64
 import binascii
 import io
 import re
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from lib_finisher.api.problems import Problem, RequestError, shown
 from lib_finisher.imaging.arrays import Mask, to_uint8
 from lib_finisher.imaging.files import LoadedPicture, PictureError, damage, load_mask, load_picture
 from lib_finisher.imaging.geometry import Size
+from lib_finisher.imaging.metadata import INFOTEXT_KEYWORD
 from lib_finisher.imaging.opening import TooManyPixels, opened
+from lib_finisher.imaging.png_chunks import with_side_data
+from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
 
 # Pillow knows more kinds, some of which it hands to other programs.
 _KINDS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
@@ -80,21 +84,24 @@ class Upload:
         return RequestError([Problem(self.field, str(error).removeprefix(f"{self.field}: "))])
 
 
-def png(pixels: npt.NDArray[Any], infotext: str, alpha: Mask | None = None) -> str:
+def png(
+    pixels: npt.NDArray[Any],
+    infotext: str,
+    alpha: Mask | None = None,
+    side: SideData = NO_SIDE_DATA,
+    own: Mapping[str, str] | None = None,
+) -> str:
     """A picture of 8 bits, or rounded to them, as the base64 of a PNG that carries its infotext as web UIs write it.
 
-    `alpha` (height, width), 0..1, is its transparency, if any.
+    `alpha` (height, width), 0..1, is its transparency, if any; `side` is what other programs wrote into its source,
+    `own` what Finisher says by keyword.
     """
-    texts = PngImagePlugin.PngInfo()
-    if infotext.isascii():
-        texts.add_text("parameters", infotext)
-    else:
-        texts.add_itxt("parameters", infotext)
     buffer = io.BytesIO()
     levels = pixels if pixels.dtype == np.uint8 else to_uint8(pixels)
     levels = levels if alpha is None else np.dstack([levels, to_uint8(alpha)])
-    Image.fromarray(levels).save(buffer, "PNG", pnginfo=texts, compress_level=3)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    Image.fromarray(levels).save(buffer, "PNG", compress_level=3)
+    data = with_side_data(buffer.getvalue(), {INFOTEXT_KEYWORD: infotext, **(own or {})}, side)
+    return base64.b64encode(data).decode("ascii")
 
 
 def _decoded(value: Any, field: str) -> bytes:

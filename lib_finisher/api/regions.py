@@ -20,7 +20,7 @@ from lib_finisher.finished import Finished
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
-from lib_finisher.infotext.writing import finished_infotext, outcome_pairs, recipe_pairs
+from lib_finisher.infotext.writing import beside_json, finished_infotext, outcome_pairs, recipe_pairs
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.patch import Patch
 from lib_finisher.review.regions import Region, Regions
@@ -141,9 +141,10 @@ def redrawn_json(
     refused = [f"{report.stage}: {text}" for text in report.refusals]
     told = {**recipe_pairs(recipe, family), **outcome_pairs(done, refused)}
     infotext = finished_infotext(asked.picture.infotext, base, size_of(asked.picture.pixels), told)
+    beside = beside_json(asked.picture.infotext, told)
     return {
         **regions_json(asked, seen),
-        "image": _DATA_URL + png(done.pixels, infotext, done.alpha),
+        "image": _DATA_URL + png(done.pixels, infotext, done.alpha, asked.picture.side, beside),
         "told": report.reason,
         "error": done.error,
         "refused": [_refusal(item, report.refusals) for item in seen.rows],

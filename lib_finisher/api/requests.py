@@ -15,6 +15,7 @@ from lib_finisher.controls import Control, SettingsError, control, controls_of, 
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import size_of
+from lib_finisher.infotext.seeds import SEEDS
 from lib_finisher.recipe import SECTIONS, Recipe
 from lib_finisher.stages.detail import DetailPass
 from lib_finisher.stages.diffusion import MOST_STEPS
@@ -24,7 +25,8 @@ Reading = Callable[[Any], Recipe]
 """Makes a recipe of a request's data, with presets or without. Raises SettingsError."""
 
 RANDOM_SEED = -1
-_MOST_SEED = (1 << 32) - 1
+# What is drawn is short enough for every page and program.
+_MOST_DRAWN = (1 << 32) - 1
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -60,7 +62,7 @@ class BaseFields:
     negative_prompt: str = control("", label="Negative prompt", help="As it was written.")
     seed: int = control(
         Base.seed, label="Seed", help="-1 draws one; the infotext tells which.",
-        minimum=RANDOM_SEED, maximum=_MOST_SEED, step=1,
+        minimum=RANDOM_SEED, maximum=SEEDS - 1, step=1,
     )  # fmt: skip
     steps: int = control(
         Base.steps, label="Steps", help="Sampling steps of the base.", minimum=1, maximum=MOST_STEPS, step=1
@@ -102,7 +104,7 @@ class FinishRequest:
         """
         use = own if self.recipe["base"].own_infotext else {}
         base = replace(Base(), **{**use, **self.base})
-        seed = random.randrange(_MOST_SEED) if base.seed == RANDOM_SEED else base.seed
+        seed = random.randrange(_MOST_DRAWN) if base.seed == RANDOM_SEED else base.seed
         return replace(base, seed=seed, sampler=base.sampler or sampler, scheduler=base.scheduler or scheduler)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from lib_finisher.events import Control
 from lib_finisher.finished import Finished
 from lib_finisher.hosts.port import Host, HostError
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.files import LoadedPicture, PictureError, damage, load_header, load_mask, load_picture
-from lib_finisher.imaging.formats import too_large
+from lib_finisher.imaging.files import Header, LoadedPicture, PictureError, damage, load_header, load_mask, load_picture
+from lib_finisher.imaging.formats import PNG, too_large
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.transparency import transparent
 from lib_finisher.pipeline import Pipeline
@@ -33,6 +33,8 @@ from lib_finisher.stages.base import RESTRICTS
 from lib_finisher.stages.extend import extended_box
 from lib_finisher.stages.stage import Base, Work
 from lib_finisher.stages.upscale_targets import targets_of
+
+BaseFor = Callable[[Header], tuple[Base, tuple[str, ...]]]
 
 logger = logging.getLogger(__name__)
 
@@ -78,15 +80,15 @@ def finish_files(
     *,
     records: Records | None = None,
     again: bool = False,
-    base_for: Callable[[str], Base] | None = None,
+    base_for: BaseFor | None = None,
     begin: Callable[[Begun], None] | None = None,
 ) -> Iterator[FileReport]:
     """Finish files in chunks; a report for each, as soon as its chunk is through, in the order of `sources`.
 
     No result takes the place of a source, of the mask, of another result of this run, or of the files in `used`, which
     are those that the recipe names. After an interruption no further chunk is begun. With `records` what is finished
-    already is skipped, unless it is to be done `again`, and what becomes finished is recorded. `base_for` makes of a
-    picture's infotext what its base was made with; without it that is `base` for all.
+    already is skipped, unless it is to be done `again`, and what becomes finished is recorded. `base_for` makes of what
+    a file says (what its base was made with, what was not taken as it stands); without it that is `base` for all.
     """
     run = _Run(host, recipe, saving, mask, base, base_for, records, again, list(used))
     meant = [item if isinstance(item, Source) else Source(item) for item in sources]
@@ -121,7 +123,7 @@ class _Run:
 
     def __init__(
         self, host: Host, recipe: Recipe, saving: Saving, mask: Path | None, base: Base,
-        base_for: Callable[[str], Base] | None, records: Records | None, again: bool, used: Sequence[Path],
+        base_for: BaseFor | None, records: Records | None, again: bool, used: Sequence[Path],
     ) -> None:  # fmt: skip
         self._host, self._recipe, self._saving, self._mask = host, recipe, saving, mask
         self._base, self._base_for = base, base_for
@@ -135,15 +137,17 @@ class _Run:
         path = source.path
         sha256 = work = ""
         base = self._base
+        own_notes: tuple[str, ...] = ()
         try:
             if self._base_for is not None:
-                base = self._base_for(load_header(path).infotext)
+                base, own_notes = self._base_for(load_header(path))
             if self._work is not None:
                 sha256, work = content_hash(path), self._work.digest(path, base)
                 done = self._finished_before(source, sha256, work)
                 if done is not None:
                     return done
             picture = load_picture(path)
+            picture = replace(picture, notes=(*picture.notes, *own_notes))
             size = size_of(picture.pixels)
             mask = None if self._mask is None else load_mask(self._mask, (size.width, size.height))
             target = target_of(self._saving, path, source.folder, transparent(picture.alpha) is not None)
@@ -206,7 +210,7 @@ class _Run:
         return report
 
     def _result(self, item: _Loaded, done: Finished, notes: Sequence[str]) -> Result:
-        texts = texts_of(item.picture, done, self._host, self._recipe, item.base, notes)
+        texts = texts_of(item.picture, done, self._host, self._recipe, item.base, notes, item.target.written is PNG)
         return Result(done, done.alpha, texts, item.picture.side)
 
     def _notes(self, item: _Loaded) -> list[str]:

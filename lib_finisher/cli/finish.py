@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,8 +30,11 @@ from lib_finisher.cli.summary import (
     write_report,
 )  # fmt: skip
 from lib_finisher.events import Control
+from lib_finisher.imaging.files import Header
 from lib_finisher.imaging.formats import FORMATS
+from lib_finisher.infotext.own_base import own_base
 from lib_finisher.pipeline import Pipeline
+from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.stage import Base
 from lib_finisher.store.results import ResultStore
 
@@ -112,9 +116,15 @@ def _finished(
         rates=run.rates, assets=run.assets,
     )  # fmt: skip
     base = Base(seed=options.seed or 0)
+
+    def base_for(header: Header) -> tuple[Base, tuple[str, ...]]:
+        own, notes = own_base(header.infotext, header.side, base)
+        return (own, notes) if options.seed is None else (replace(own, seed=options.seed), ())
+
     return finish_files(
         inputs.sources, pipeline, run.host, run.recipe, base, saving, options.mask, control, run.files_named(),
         records=Records(), again=options.again, begin=progress.begin,
+        base_for=base_for if run.recipe[BASE].own_infotext else None,
     )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ class Header:
     size: tuple[int, int]
     infotext: str
     finisher: str
+    side: SideData = NO_SIDE_DATA
 
 
 def load_picture(path: Path) -> LoadedPicture:
@@ -90,11 +91,11 @@ def load_header(path: Path) -> Header:
                 # Pillow turns these when it decodes them.
                 image.load()
             exif = exif_of(image, parts)
-            infotext, _, _ = read_metadata(image, parts, exif, [])
+            infotext, side, _ = read_metadata(image, parts, exif, [])
             turned = image.format != "TIFF" and exif.orientation in (5, 6, 7, 8)
             size = (image.height, image.width) if turned else (image.width, image.height)
             own = next((item.text for item in parts.texts if item.keyword == OWN_KEYWORD), "") if parts else ""
-            return Header(size, infotext, own)
+            return Header(size, infotext, own, side)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ _WAYS = (
 
 def hidden_text(image: Image.Image) -> tuple[str, bool]:
     """(the text, whether it stands in the transparency, which then tells nothing else); "" where there is none."""
-    if image.mode not in ("RGB", "RGBA") or image.format not in ("PNG", "WEBP"):
+    if image.mode not in ("RGB", "RGBA") or image.format not in ("PNG", "WEBP", None):
         return "", False
     levels = np.asarray(image)
     if levels[..., :1].size * 3 < 8 * (_MARK_BYTES + _LENGTH_BYTES):

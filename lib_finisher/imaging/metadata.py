@@ -54,7 +54,8 @@ def read_metadata(
         infotext = in_exif
     if not infotext and tells_of_generation(text := user_comment(comment)):
         infotext, comment = text, b""
-    hidden, in_alpha = hidden_text(image)
+    # Without transparency it is only looked for where nothing else tells, because it costs decoding the picture.
+    hidden, in_alpha = hidden_text(image) if image.mode == "RGBA" or not infotext else ("", False)
     if hidden:
         told = _keywords(hidden)
         there = {item.keyword for item in texts}
@@ -74,6 +75,19 @@ def read_metadata(
         dpi=_dpi(image) if parts is None else parts.dpi,
     )
     return infotext, side, in_alpha
+
+
+def of_open_image(image: Image.Image) -> tuple[str, SideData]:
+    """(infotext, what else others wrote) of a picture that somebody else has opened, as far as Pillow tells of it."""
+    info = image.info or {}
+    texts = tuple(
+        PngText(key, str(value), not str(value).isascii())
+        for key, value in info.items()
+        if isinstance(value, str) and isinstance(key, str) and 1 <= len(key) <= 79
+    )
+    exif = Exif(info["exif"] if isinstance(info.get("exif"), bytes) else b"")
+    infotext, side, _ = read_metadata(image, PngParts(b"", texts, dpi=_dpi(image)), exif, [])
+    return infotext, side
 
 
 def tells_of_generation(text: str) -> bool:

@@ -10,6 +10,10 @@ from typing import Any
 from lib_finisher import __version__
 from lib_finisher.finished import Finished
 from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.imaging.metadata import OWN_KEYWORD
+from lib_finisher.infotext.layout import is_json, read_layout
+from lib_finisher.infotext.seeds import read_seed
+from lib_finisher.json_text import json_text
 from lib_finisher.recipe import Recipe, recorded
 from lib_finisher.stages.stage import Base
 
@@ -17,10 +21,9 @@ KEY, KEY_VERSION, KEY_SIZE = "Finisher", "Finisher version", "Finisher size"
 KEY_STAGES, KEY_NOTES, KEY_ERROR = "Finisher stages", "Finisher notes", "Finisher error"
 KEY_PROMPTS, KEY_PRESET = "Finisher prompts", "Finisher preset"
 _LONGEST_NOTES = 600
+_MOST = 1e15
 DONE = ("ran", "reused")
-# As the web UIs read it: the last line holds pairs, if there are at least three.
-_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-_FEWEST_PAIRS = 3
+_KEY = re.compile(r"(\w[\w \-/]{1,60}):")
 _KEYS = (KEY, KEY_VERSION, KEY_SIZE, KEY_STAGES, KEY_NOTES, KEY_ERROR, KEY_PROMPTS, KEY_PRESET)
 _TEXT = r'"(?:\\.|[^\\"])*"'
 # A pair of ours, or a text in quotes of somebody else's value, in which there may be words like ours.
@@ -32,19 +35,25 @@ _OWN_OR_TEXT = re.compile(
 def finished_infotext(own: str, base: Base, before: Size, told: Mapping[str, str]) -> str:
     """The picture's `own` infotext, or one made of `base` where it has none, with the pairs of `told` at its end.
 
-    Pairs that an earlier finishing left are replaced; all else of its last line stays as it is, also what the web UIs
-    cannot read as pairs.
+    Pairs that an earlier finishing left are replaced; all else of its line of pairs stays as it is, also what the web
+    UIs cannot read as pairs. Lines behind that one become pairs at its end, where the web UIs read them. JSON is left
+    as it came, for the program that reads it.
     """
-    lines = own.rstrip().split("\n") if own.strip() else []
-    last = ""
-    if lines and len(_PAIR.findall(lines[-1])) >= _FEWEST_PAIRS:
-        last = _without_own(lines.pop())
-    elif not lines:
+    if is_json(own):
+        return own
+    layout = read_layout(own)
+    lines = list(layout.before)
+    if not layout.line and not lines:
         lines = [base.prompt, f"Negative prompt: {base.negative_prompt}"] if base.negative_prompt else [base.prompt]
-    last = last or _line(_pairs_of(base, before))
-    added = _line((key, _quoted(value)) for key, value in told.items())
-    between = "" if not added else " " if last.endswith(",") else ", "
-    return "\n".join([*lines, f"{last}{between}{added}"])
+    last = _without_own(layout.line) or _line(_pairs_of(base, before))
+    for key, value in (*_folded(layout.behind), *told.items()):
+        last += f"{' ' if last.endswith(',') else ', '}{key}: {_quoted(value)}"
+    return "\n".join([*lines, last])
+
+
+def beside_json(own: str, told: Mapping[str, str]) -> dict[str, str]:
+    """The pairs of `told` as a text by keyword, for where the picture's `own` infotext is JSON and has no place."""
+    return {OWN_KEYWORD: json_text(dict(told))} if is_json(own) else {}
 
 
 def recipe_pairs(recipe: Recipe, family: str) -> dict[str, str]:
@@ -90,13 +99,16 @@ def base_fields(parsed: Mapping[str, Any], samplers: Sequence[str], schedulers: 
         "prompt": str(parsed.get("Prompt", "")),
         "negative_prompt": str(parsed.get("Negative prompt", "")),
     }
-    numbers = (("Steps", "steps", int, 1), ("CFG scale", "cfg_scale", float, 0), ("Seed", "seed", int, 0))
+    seed, _ = read_seed(parsed["Seed"]) if "Seed" in parsed else (None, "")
+    if seed is not None:
+        fields["seed"] = seed
+    numbers = (("Steps", "steps", int, 1), ("CFG scale", "cfg_scale", float, 0))
     for key, name, kind, least in numbers:
         try:
             value = kind(parsed[key])
         except (KeyError, TypeError, ValueError):
             continue
-        if least <= value < 1e15:
+        if least <= value < _MOST:
             fields[name] = value
     sampler, scheduler = _sampler(str(parsed.get("Sampler", "")), str(parsed.get("Schedule type", "")), samplers)
     if not sampler:
@@ -116,6 +128,11 @@ def _sampler(name: str, scheduler: str, samplers: Sequence[str]) -> tuple[str, s
     return (name, scheduler) if name in samplers else ("", "")
 
 
+def infotext_line(pairs: Iterable[tuple[str, str]]) -> str:
+    """Pairs as the web UIs write them in one line."""
+    return _line((key, _quoted(value)) for key, value in pairs)
+
+
 def _pairs_of(base: Base, size: Size) -> list[tuple[str, str]]:
     pairs = {
         "Steps": str(base.steps),
@@ -126,6 +143,19 @@ def _pairs_of(base: Base, size: Size) -> list[tuple[str, str]]:
         "Size": f"{size.width}x{size.height}",
     }
     return [(key, _quoted(value)) for key, value in pairs.items() if value]
+
+
+def _folded(behind: Sequence[str]) -> list[tuple[str, str]]:
+    """Lines behind the line of pairs as pairs; those without a key go under "Comment"."""
+    pairs: list[tuple[str, str]] = []
+    loose: list[str] = []
+    for line in (line.strip() for line in behind):
+        key = _KEY.match(line)
+        if key:
+            pairs.append((key[1], line[key.end() :].strip()))
+        elif line:
+            loose.append(line)
+    return [*pairs, *([("Comment", "\n".join(loose))] if loose else [])]
 
 
 def _without_own(line: str) -> str:

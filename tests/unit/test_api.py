@@ -23,6 +23,7 @@ from lib_finisher.events import Control, Meter, Progress
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.infotext import writing as infotext
+from lib_finisher.infotext.layout import pairs_of as pairs_in
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import SECTIONS, default_recipe, read_recipe
@@ -284,7 +285,7 @@ def test_the_infotext_keeps_the_bases_and_replaces_an_earlier_finishing(image: s
     assert made == f"a, b\nNegative prompt: c\n{last}"
     assert infotext.finished_infotext("only words", base, Size(8, 9), {}).startswith("only words\nSteps: 5, ")
     answer, _ = finished(read({"images": [image], "recipe": GENTLE}))
-    pair = next(value for key, value in infotext._PAIR.findall(answer["infotexts"][0]) if key == "Finisher")
+    pair = dict(pairs_in(answer["infotexts"][0].split("\n")[-1]))["Finisher"]
     recipe = read_recipe(json.loads(json.loads(pair)), "embedded")
     assert recipe == read({"images": [image], "recipe": GENTLE}).recipe
 

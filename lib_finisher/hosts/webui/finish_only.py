@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from modules import script_callbacks
 from modules.processing import DecodedSamples
 from PIL import Image
 
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui.infotext import text_of, told_by
 from lib_finisher.imaging.arrays import Mask, to_uint8
+from lib_finisher.imaging.metadata import of_open_image
 from lib_finisher.imaging.transparency import bled, transparent
+from lib_finisher.infotext.layout import is_json
 from lib_finisher.stages.base import BaseSettings
 
+logger = logging.getLogger(__name__)
+
 # What the object had before, methods of its own included; the pictures, and their transparency; the mask, hidden from
-# the host meanwhile.
+# the host meanwhile; the texts of other programs in the pictures.
 _KEPT, _OWN, _ACTIVE, _MASK = "_finisher_kept", "_finisher_own", "_finisher_pictures", "_finisher_mask"
-_ALPHAS = "_finisher_alphas"
+_ALPHAS, _TEXTS = "_finisher_alphas", "_finisher_texts"
+# What stood where the host's own infotext goes, of a program whose words are not the host's.
+_SOURCE_KEYWORD = "source parameters"
 _METHODS = ("init", "sample")
 _FIELDS = (
     "width", "height", "batch_size", "prompt", "negative_prompt", "seed", "steps", "cfg_scale", "sampler_name",
@@ -79,6 +87,7 @@ def begin(p: Any, settings: BaseSettings) -> None:
     pictures = [item[0] for item in taken]
     setattr(p, _ACTIVE, pictures)
     setattr(p, _ALPHAS, [item[1] for item in taken])
+    setattr(p, _TEXTS, [_texts_of(item) for item in p.init_images])
     # Others take it for an inpainting: Soft inpainting composes with what it kept of an earlier one.
     setattr(p, _MASK, getattr(p, "image_mask", None))
     p.image_mask = None
@@ -96,9 +105,17 @@ def end(p: Any) -> None:
         return
     for name, value in kept.items():
         setattr(p, name, value)
-    for name in (_ACTIVE, _ALPHAS, _MASK, *_METHODS):
+    for name in (_ACTIVE, _ALPHAS, _MASK, _TEXTS, *_METHODS):
         p.__dict__.pop(name, None)
     p.__dict__.update(p.__dict__.pop(_OWN, {}))
+
+
+def register() -> None:
+    """Have the host's files of finished pictures carry what other programs wrote into their sources."""
+    remove = getattr(script_callbacks, "remove_callbacks_for_function", None)
+    if remove is not None:
+        remove(_with_texts)
+    script_callbacks.on_before_image_saved(_with_texts)
 
 
 def own_sizes(p: Any, samples: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -121,6 +138,26 @@ def _taken(picture: Any) -> tuple[Bytes, Mask | None]:
     if alpha is None:
         return colours, None
     return to_uint8(bled(colours.astype(np.float32) / np.float32(255), alpha)), alpha
+
+
+def _texts_of(picture: Any) -> dict[str, str]:
+    """The texts of other programs in a picture, by keyword."""
+    try:
+        infotext, side = of_open_image(picture)
+    # Whatever is odd in it must not keep the picture from being finished.
+    except Exception:
+        logger.warning("What other programs wrote into a picture cannot be read; it is left out.", exc_info=True)
+        return {}
+    texts = {item.keyword: item.text for item in side.texts}
+    return {**texts, _SOURCE_KEYWORD: infotext} if is_json(infotext) else texts
+
+
+def _with_texts(params: Any) -> None:
+    kept = getattr(params.p, _TEXTS, None)
+    if kept and isinstance(params.pnginfo, dict):
+        texts = kept[min(getattr(params.p, "batch_index", 0), len(kept) - 1)]
+        for keyword, text in texts.items():
+            params.pnginfo.setdefault(keyword, text)
 
 
 def _init(p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None:
@@ -147,7 +184,11 @@ def _sample(p: Any, **arguments: Any) -> DecodedSamples:
 
 def _take_infotext(p: Any, picture: Any) -> None:
     """Prompt, styles, seed and sampling from the picture's own infotext, where it has one."""
-    fields, styles = told_by(text_of(picture))
+    infotext, side = of_open_image(picture)
+    own = told_by(infotext or text_of(picture), side)
+    fields = dict(own.fields)
+    for note in own.notes:
+        p.comment(f"Finisher: {note}")
     if p.negative_prompt and p.negative_prompt.strip():
         # What was typed holds.
         fields.pop("negative_prompt", None)
@@ -156,5 +197,5 @@ def _take_infotext(p: Any, picture: Any) -> None:
         attribute = {"sampler": "sampler_name"}.get(name, name)
         if hasattr(p, attribute):
             setattr(p, attribute, value)
-    if styles:
-        p.styles = [*(p.styles or []), *styles]
+    if own.styles:
+        p.styles = [*(p.styles or []), *own.styles]

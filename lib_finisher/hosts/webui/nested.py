@@ -20,6 +20,7 @@ from lib_finisher.hosts.webui.guard import undisturbed
 from lib_finisher.hosts.webui.noise import FieldBrownian, FieldNoise
 from lib_finisher.hosts.webui.steps import Steps
 from lib_finisher.imaging.arrays import to_uint8
+from lib_finisher.infotext.seeds import SEEDS
 
 _MARKERS = ("_ad_disabled", "_ad_inner", "_finisher_inner")
 # Stop-after-current may be pressed just while a nested call begins, which then makes no picture at all.
@@ -235,13 +236,14 @@ def _texts_and_seeds(order: Order) -> dict[str, Any]:
     elements = order.elements
     if scripts_to_keep(order.outer, order.kept_scripts):
         first = elements[0]
-        seed = int(first.seed)
+        seed = int(first.seed) % SEEDS
         return {"prompt": first.prompt, "negative_prompt": first.negative_prompt, "seed": seed, "subseed": seed}
     return {
         "prompt": [item.prompt for item in elements],
         "negative_prompt": [item.negative_prompt for item in elements],
-        "seed": [int(item.seed) for item in elements],
-        "subseed": [int(item.seed) for item in elements],
+        # Those of further patches follow the base's, which may be the last that there is.
+        "seed": [int(item.seed) % SEEDS for item in elements],
+        "subseed": [int(item.seed) % SEEDS for item in elements],
     }
 
 

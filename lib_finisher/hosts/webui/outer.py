@@ -11,6 +11,7 @@ from modules.processing import StableDiffusionProcessingImg2Img
 
 from lib_finisher.hosts.webui import probe
 from lib_finisher.hosts.webui.infotext import style_texts, told_by
+from lib_finisher.imaging.files import LoadedPicture
 
 _Answer = TypeVar("_Answer")
 
@@ -36,10 +37,10 @@ def first_sampler() -> tuple[str, str]:
     return probe.samplers()[0], next(iter(probe.schedulers()), "")
 
 
-def told_fields(infotext: str) -> dict[str, Any]:
-    """The fields of `Base` that a picture's infotext tells, styles applied."""
-    fields, styles = told_by(infotext)
-    return styled(fields, styles)
+def told_fields(picture: LoadedPicture) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """(the fields of `Base` that a picture tells, styles applied; what was not taken as it stands)."""
+    own = told_by(picture.infotext, picture.side)
+    return styled(own.fields, list(own.styles)), own.notes
 
 
 def styled(fields: dict[str, Any], styles: list[str]) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def _saved(tab: str, text: str) -> dict[str, Any]:
     if upload.size.megapixels > routes.LIMITS.megapixels:
         raise HostError(f"{upload.size.megapixels:.1f} megapixels are too many; at most {routes.LIMITS.megapixels:g}.")
     picture = upload.picture()
-    told = told_fields(picture.infotext)
+    told, _ = told_fields(picture)
     options = shared.opts
     folder = options.outdir_samples or getattr(options, f"outdir_{tab}_samples")
     image = with_alpha(Image.fromarray(to_uint8(picture.pixels)), picture.alpha)
@@ -203,7 +203,7 @@ def _asked(text: str) -> regions.RegionsRequest:
 
 
 def _base(asked: regions.RegionsRequest) -> Base:
-    own = told_fields(asked.picture.infotext)
+    own, _ = told_fields(asked.picture)
     return asked.base_of(own, styled(dict(asked.fields), list(asked.styles)), *first_sampler())
 
 

@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.recipe import Recipe
+from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.stage import Estimate, Tools, Work
 from lib_finisher.store.results import ResultStore
 
@@ -177,7 +179,7 @@ def _gate(allowed: str) -> Callable[[Request], Awaitable[None]]:
 
 def _plan(data: Mapping[str, Any]) -> dict[str, Any]:
     asked = requests.read_plan(data, reading(), offer(), LIMITS)
-    work = _works(asked)[0]
+    work = _works(asked)[1][0]
     with closing(outer()) as plain:
         host = WebuiHost(plain)
         found = make_plan(work, asked.recipe, Tools(host, find_beside, Meter(Control())))
@@ -201,7 +203,7 @@ def _detect(data: Mapping[str, Any]) -> dict[str, Any]:
 def _finish(data: Mapping[str, Any]) -> dict[str, Any]:
     # Whatever is wrong with the request is said at once, not after other generations.
     asked = requests.read_finish(data, reading(), offer(), LIMITS)
-    works = _works(asked)
+    asked, works = _works(asked)
     with call_queue.queue_lock:
         shared.state.begin(job="finisher")
         try:
@@ -247,12 +249,16 @@ def _planned(work: Work, recipe: Recipe, tools: Tools) -> Estimate:
         return Estimate(work.size)
 
 
-def _works(asked: requests.FinishRequest) -> list[Work]:
+def _works(asked: requests.FinishRequest) -> tuple[requests.FinishRequest, list[Work]]:
+    """The request, its pictures' notes added to by how their own infotexts were taken, and the work of each."""
     plain = first_sampler()
-    bases = [asked.base_of(told_fields(picture.infotext), *plain) for picture in asked.pictures]
-    return [
-        Work(item.pixels, base, mask, alpha=item.alpha) for item, base, mask in zip(asked.pictures, bases, asked.masks)
-    ]
+    pictures, works = [], []
+    for picture, mask in zip(asked.pictures, asked.masks):
+        own, notes = told_fields(picture)
+        uses_own_seed = asked.recipe[BASE].own_infotext and "seed" not in asked.base
+        pictures.append(replace(picture, notes=(*picture.notes, *(notes if uses_own_seed else ()))))
+        works.append(Work(picture.pixels, asked.base_of(own, *plain), mask, alpha=picture.alpha))
+    return replace(asked, pictures=tuple(pictures)), works
 
 
 def offer() -> requests.Offer:
