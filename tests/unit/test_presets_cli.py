@@ -125,7 +125,7 @@ def test_finishing_with_a_preset_and_a_preset_of_the_result(
     assert "detail" not in status or status["detail"] == "skipped"
     told(capfd, "save", "Like that", report["output"], *folder)
     kept = json.loads(told(capfd, "show", "Like that", *folder))["recipe"]
-    assert kept["refine"]["denoising_strength"] == 0.15 and kept["refine"]["colour_lock"] == 1
+    assert kept["refine"]["denoising_strength"] == 0.05 and kept["refine"]["colour_lock"] == 1
     assert kept["grade"]["grain"] == 0.02 and kept["grade"]["contrast"] == 0
     assert main([*call, "--preset", "Nobody"]) == 2
     assert "there is no preset 'Nobody'" in capfd.readouterr().err
