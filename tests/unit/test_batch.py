@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -196,10 +197,38 @@ def test_results_in_other_formats_carry_what_the_source_says(
         written = comment[8:].decode("utf-16-be")
     prompt, negative, pairs = written.split("\n")
     assert (prompt, negative) == ("a cat, 猫", "Negative prompt: dog")
-    assert pairs.startswith("Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 48x48, Finisher: ")
-    assert "Finisher size: 48 x 48" in pairs and "Finisher stages: grade" in pairs
+    assert pairs.startswith("Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 48x48")
+    if kind == "png":
+        # A PNG has a text of its own for Finisher's words, so that what came stays as it came.
+        assert written == text and json.loads(image.info["finisher"])["stages"]["grade"] == "ran"
+    else:
+        assert ", Finisher: " in pairs and "Finisher size: 48 x 48, Finisher stages: grade" in pairs
     if kind != "webp":
         assert tuple(round(value) for value in image.info["dpi"]) == (300, 300)
+
+
+def test_a_picture_that_says_nothing_gets_an_infotext_that_the_web_uis_paste(tmp_path: Path, picture: Made) -> None:
+    assert finish(picture("a.png"), "--out", tmp_path / "o", "--seed", "12") == 0
+    last = Image.open(tmp_path / "o" / "a.png").info["parameters"].split("\n")[-1]
+    # As the web UIs take it: a last line of at least three pairs.
+    pairs = dict(re.findall(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)', last))
+    assert (pairs["Seed"], pairs["Finisher size"], pairs["Finisher stages"]) == ("12", "48 x 48", "grade")
+    assert json.loads(json.loads(pairs["Finisher"]))["grade"]["enabled"] is True
+
+
+def test_prompt_and_seed_come_from_the_picture_itself(tmp_path: Path, picture: Made) -> None:
+    said = picture("said.png", pnginfo=infotext("a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 77"))
+    silent = picture("silent.png")
+    grain = [*GRADE, "--set=grade.grain=0.3"]
+
+    def made(source: Path, out: str, *more: str) -> np.ndarray:
+        assert finish(source, "--out", tmp_path / out, *more, settings=grain) == 0
+        return np.asarray(Image.open(tmp_path / out / source.name))
+
+    own, zero = made(said, "own"), made(silent, "zero")
+    assert np.array_equal(own, made(silent, "same", "--seed", "77"))
+    assert not np.array_equal(own, zero)
+    assert np.array_equal(zero, made(said, "asked", "--seed", "0")), "a seed that is asked for comes first"
 
 
 @pytest.mark.parametrize("kind", ["webp", "jpeg"])
