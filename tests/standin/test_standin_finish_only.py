@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from tests.conftest import PORTRAIT
 from tests.smoke.client import Webui, off, recipe
@@ -64,3 +65,45 @@ def test_the_next_picture_is_sampled_as_ever(host: Standin) -> None:
     plain = webui.img2img(pixels, **common)
     webui.img2img(pixels, NOTHING, **common)
     assert np.array_equal(webui.img2img(pixels, **common).picture, plain.picture)
+
+
+SWARM = json.dumps({"sui_image_params": {"prompt": "a fox", "negativeprompt": "blur", "seed": 2**63 + 5, "steps": 12}})
+LINE = f"Steps: 12, Sampler: Euler a, CFG scale: 5, Seed: {2**63 + 5}, Size: 201x150"
+GRAPH = json.dumps({
+    "3": {"inputs": {"seed": 2**63 + 5, "steps": 12, "cfg": 5, "positive": ["6", 0], "latent_image": ["5", 0]}},
+    "6": {"inputs": {"text": "a fox"}},
+})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"parameters": SWARM},
+        {"parameters": f"a fox\n{LINE}\nTemplate: a {{fox|cat}}"},
+        {"prompt": GRAPH, "workflow": "{}"},
+    ],
+    ids=["SwarmUI", "lines behind", "ComfyUI"],
+)
+def test_what_any_program_wrote_counts_and_stays(host: Standin, told: dict[str, str]) -> None:
+    info = PngImagePlugin.PngInfo()
+    for key, text in told.items():
+        info.add_text(key, text)
+    buffer = io.BytesIO()
+    with Image.open(PORTRAIT) as portrait:
+        picture = portrait.convert("RGB").crop((0, 0, 201, 150))
+    picture.save(buffer, "PNG", pnginfo=info)
+    given = base64.b64encode(buffer.getvalue()).decode()
+    before = set(host.data.rglob("*.png"))
+    done = Webui(host.url).img2img(
+        np.asarray(picture), NOTHING, init_images=[given], prompt="", negative_prompt="", seed=1, save_images=True
+    )
+    assert np.array_equal(done.picture, np.asarray(picture))
+    assert done.infotexts[0].startswith("a fox\n")
+    assert f"Seed: {2**63 + 5}," in done.infotexts[0]
+    assert "Steps: 12," in done.infotexts[0]
+    (file,) = set(host.data.rglob("*.png")) - before
+    with Image.open(file) as saved:
+        assert saved.info["parameters"] == done.infotexts[0]
+        kept = {key: text for key, text in told.items() if key != "parameters"}
+        kept |= {"source parameters": SWARM} if told.get("parameters") == SWARM else {}
+        assert {key: saved.info.get(key) for key in kept} == kept
