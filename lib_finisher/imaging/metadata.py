@@ -149,7 +149,8 @@ def _tiff_exif(image: Image.Image) -> bytes:
         for block in _TIFF_BLOCKS:
             values = dict(own.get_ifd(block))
             if values:
-                made.get_ifd(block).update(values)
+                # Older Pillows do not write what is put into `get_ifd`.
+                made[block] = values
         return made.tobytes()
     except _ODD_TAGS:
         return b""

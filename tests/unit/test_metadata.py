@@ -101,8 +101,9 @@ def rich_exif() -> bytes:
     """EXIF as a camera writes it, a small picture of it within; made by Pillow."""
     made = Image.Exif()
     made[0x0112], made[0x013B], made[0x011A] = 6, "the artist", 300
-    made.get_ifd(0x8769).update({0x9286: UNICODE + TEXT.encode("utf-16-be"), 0xA002: 4000, 0x829A: IFDRational(1, 60)})
-    made.get_ifd(0x8825).update({1: "N", 2: (47.0, 22.0, 8.5)})
+    # Not by get_ifd, which older Pillows do not write.
+    made[0x8769] = {0x9286: UNICODE + TEXT.encode("utf-16-be"), 0xA002: 4000, 0x829A: IFDRational(1, 60)}
+    made[0x8825] = {1: "N", 2: (47.0, 22.0, 8.5)}
     return made.tobytes()
 
 
