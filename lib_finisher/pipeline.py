@@ -92,7 +92,7 @@ class Pipeline:
         """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
         meter = Meter(self._means.control, self._means.listener, lambda: sum(map(self._expected, works)), self._weight)
         base = self._means.recipe[BASE]
-        hands = [InHand(work, base.mask, number) for number, work in enumerate(works)]
+        hands = [InHand(work, base, number) for number, work in enumerate(works)]
         others: list[InHand] = []
         for stage in STAGES:
             if stage.name == base.compare:

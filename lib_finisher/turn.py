@@ -14,8 +14,9 @@ import numpy as np
 
 from lib_finisher.assets import Assets
 from lib_finisher.controls import write
-from lib_finisher.detect.detection import DetectorError
-from lib_finisher.detect.search import Search
+from lib_finisher.detect.detection import Detection, DetectorError
+from lib_finisher.detect.repeated import once_each
+from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.events import Control, Listener, Meter, PictureStarted, StageFinished, StageStarted
 from lib_finisher.finished import Finished, StageReport
 from lib_finisher.hosts.port import Host, HostError, Interrupted, Skipped
@@ -23,6 +24,7 @@ from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.imaging.one_hue import one_hue_of
 from lib_finisher.imaging.transparency import bled, transparent
+from lib_finisher.imaging.wrap import Around, Wrap
 from lib_finisher.notes import LeftOut
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.act import redraw
@@ -32,9 +34,23 @@ from lib_finisher.redraw.mark import marked
 from lib_finisher.redraw.patch import Outcome, Refusal, Request
 from lib_finisher.redraw.watching import PatchMemory
 from lib_finisher.stages.base import NAME as BASE
-from lib_finisher.stages.base import RESTRICTS, TO_REPAIR
-from lib_finisher.stages.regions import region_from
-from lib_finisher.stages.stage import CHANGED, SATURATED, Base, Finder, Redraws, Stage, StageOutput, Tools, Work
+from lib_finisher.stages.base import RESTRICTS, TO_REPAIR, BaseSettings, wrap_of
+from lib_finisher.stages.regions import moved, region_from
+from lib_finisher.stages.stage import (
+    CHANGED,
+    CHANGES,
+    FADED,
+    MARGIN,
+    OWN,
+    SATURATED,
+    Base,
+    Finder,
+    Redraws,
+    Stage,
+    StageOutput,
+    Tools,
+    Work,
+)
 from lib_finisher.store.results import PatchStore, ResultStore, digest
 
 logger = logging.getLogger(__name__)
@@ -62,17 +78,19 @@ class Means:
 class InHand:
     """One picture of the chunk, between and during stages."""
 
-    def __init__(self, work: Work, mask_use: str, number: int) -> None:
+    def __init__(self, work: Work, base: BaseSettings, number: int) -> None:
         self.number = number
         self.aside = False
         marked = work.mask is not None and bool((work.mask > 0).any())
-        self.restricted = marked and mask_use == RESTRICTS
-        mask = work.mask if self.restricted or mask_use == TO_REPAIR else None
+        self.restricted = marked and base.mask == RESTRICTS
+        mask = work.mask if self.restricted or base.mask == TO_REPAIR else None
         pixels, alpha = from_uint16(to_uint16(work.pixels)), transparent(work.alpha)
         if alpha is not None:
             pixels = bled(pixels, alpha)
         draft = pixels if work.draft is None else work.draft
         self.work = replace(work, pixels=pixels, mask=mask, draft=draft, alpha=alpha)
+        self.work = replace(self.work, wrap=wrap_of(base, work.base.tiling))
+        self.around: Around | None = None
         self.done = Finished(self.work.pixels)
         self.key = ""
         self.running: Redraws | None = None
@@ -110,7 +128,7 @@ class Turn:
         if waiting:
             self.means.listener(StageStarted(self.stage.name, self.stage.label, len(waiting)))
         for hand in waiting:
-            hand.running = self.stage.run(self.work_of(hand), self.settings, self.tools)
+            hand.running = self.stage.run(self.work_of(hand), self.settings, self.tools_for(hand))
             self.advance(hand, None)
         self.redraw_requests(waiting)
         if self.unfinished is not None and not self.means.control.interrupted:
@@ -139,6 +157,8 @@ class Turn:
         output.notes = [LeftOut(text) if text in lacking else text for text in map(str, note.get("notes", ()))]
         output.refusals = [Refusal(**item) for item in note.get("refusals", ())]
         output.prompts = {str(label): str(text) for label, text in note.get("prompts", {}).items()}
+        if "wrap" in note:
+            output.wrap = Wrap(*note["wrap"])
         if "regions" in note:
             output.regions = tuple(region_from(item) for item in note["regions"])
         if note.get("mask") is not None and self.means.store is not None:
@@ -157,7 +177,29 @@ class Turn:
     def work_of(self, hand: InHand) -> Work:
         """What the stage is given: a mask that restricts marks nothing for repair."""
         hidden = hand.restricted and self.stage.name == "repair"
-        return replace(hand.work, mask=None) if hidden else hand.work
+        work, hand.around = replace(hand.work, mask=None) if hidden else hand.work, None
+        if not work.wrap or self.stage.borders == OWN:
+            return work
+        around = hand.around = Around.of(work.size, work.wrap, MARGIN)
+        return replace(
+            work,
+            pixels=around.carried_on(work.pixels),
+            mask=None if work.mask is None else around.carried_on(work.mask),
+            regions=tuple(moved(region, around.right, around.below) for region in work.regions),
+            around=around,
+        )
+
+    def tools_for(self, hand: InHand) -> Tools:
+        """The stage's tools. Of a picture that is carried on, a finding counts where it lies, not where it repeats."""
+        around = hand.around
+        if around is None or self.stage.borders != CHANGES:
+            return self.tools
+
+        def find(name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+            found = self.tools.find(name, pixels, confidence, search)
+            return once_each(found, around) if size_of(pixels) == around.whole else found
+
+        return replace(self.tools, find=find)
 
     def limit(self, hand: InHand) -> Mask | None:
         """Where the stage may change the picture; None means everywhere. New borders are not for a mask to forbid."""
@@ -165,6 +207,13 @@ class Turn:
             return None
         moved = hand.request.limit if hand.request is not None else None
         return hand.work.mask if moved is None else moved
+
+    def limit_of(self, hand: InHand, request: Request) -> Mask | None:
+        """The same for a request, whose picture may be carried on beyond its borders."""
+        limit = self.limit(hand)
+        if limit is None or hand.around is None or request.limit is not None:
+            return limit
+        return hand.around.carried_on(limit)
 
     def redraw_requests(self, waiting: Sequence[InHand]) -> None:
         """Run what the pictures ask for, all of them together, until none asks any more."""
@@ -180,7 +229,7 @@ class Turn:
                     continue
                 share = outcome.cost.megapixel_steps / work if work > 0 else 1.0 / len(outcomes)
                 hand.seconds += seconds * share
-                limit = self.limit(hand)
+                limit = self.limit_of(hand, request)
                 if limit is not None and not self.stage.maps:
                     try:
                         outcome.picture = within(request.picture, outcome.picture, limit)
@@ -232,14 +281,20 @@ class Turn:
 
     def prepare(self, hand: InHand, request: Request) -> None:
         """Hold a request to the user's mask, and mark what it redraws for whoever wants to see that."""
-        limit = self.limit(hand)
+        if hand.around is not None:
+            request = replace(request, noise_field=replace(request.noise_field, around=hand.around))
+        limit = self.limit_of(hand, request)
         if limit is not None:
             # What maps pixels too is held to the mask at its end; its soft edge must not count twice.
             request = limited(request, np.ceil(limit) if self.stage.maps else limit)
         if self.means.keep_stages and not request.together:
             # Of several passes each marks the preview further.
             before = hand.done.previews.get(self.stage.name)
-            hand.done.previews[self.stage.name] = marked(request, before)
+            if hand.around is None:
+                hand.done.previews[self.stage.name] = marked(request, before)
+            else:
+                before = None if before is None else hand.around.carried_on(before)
+                hand.done.previews[self.stage.name] = hand.around.inner(marked(request, before))
         hand.request = request
 
     def finish(self, hand: InHand, output: StageOutput) -> None:
@@ -255,6 +310,7 @@ class Turn:
 
     def take_over(self, hand: InHand, output: StageOutput) -> None:
         """See `finish`. Raises MemoryError before it has changed anything in hand."""
+        self.put_back(hand, output)
         limit = self.limit(hand)
         if output.status == "ran" and output.pixels is not hand.work.pixels:
             output.pixels = self.of_one_hue(hand.work.pixels, output.pixels)
@@ -279,6 +335,8 @@ class Turn:
             }
             if output.regions is not None:
                 note["regions"] = [region.as_json() for region in output.regions]
+            if output.wrap is not None:
+                note["wrap"] = [output.wrap.across, output.wrap.down]
             if output.mask is not None:
                 note["mask"] = digest(hand.key, "mask")
                 self.means.store.put(note["mask"], output.mask, {})
@@ -287,6 +345,18 @@ class Turn:
                 self.means.store.put(note["alpha"], output.alpha, {})
             self.means.store.put(hand.key, to_uint16(output.pixels), note)
         self.settle(hand, output)
+
+    def put_back(self, hand: InHand, output: StageOutput) -> None:
+        """Make of a picture that was carried on beyond its borders one that goes on at its other side."""
+        around = hand.around
+        if around is None or size_of(output.pixels) != around.whole:
+            return
+        before = hand.work.pixels
+        faded = self.stage.borders == FADED
+        made = around.folded(output.pixels) if faded else around.changed(before, output.pixels)
+        output.pixels = before if np.array_equal(made, before) else made
+        if output.regions is not None:
+            output.regions = tuple(moved(region, -around.right, -around.below) for region in output.regions)
 
     def of_one_hue(self, before: Pixels, after: Pixels) -> Pixels:
         """What the stage made, without colours that a grey or one-hue picture did not have, unless they were asked
@@ -307,6 +377,8 @@ class Turn:
             inherited = hand.work.regions if factor == 1 else tuple(item.scaled(factor) for item in hand.work.regions)
             regions = inherited if output.regions is None else output.regions
             hand.work = replace(hand.work, pixels=pixels, mask=mask, regions=regions, alpha=alpha)
+            if output.wrap is not None:
+                hand.work = replace(hand.work, wrap=output.wrap)
             if self.means.keep_stages and output.status != "failed":
                 hand.done.stages[self.stage.name] = pixels
         self.report(hand, output)
@@ -343,6 +415,7 @@ class Turn:
             "detectors": self.detectors(),
             "assets": [self.means.assets.identity(kind, name) for kind, name in reads.assets],
             "restricted": restricted,
+            "wrap": asdict(work.wrap),
             "one hue": self.means.recipe[BASE].one_hue,
         }
         mask = work.mask if reads.mask or restricted else None

@@ -26,6 +26,7 @@ from lib_finisher.imaging.files import Header, LoadedPicture, PictureError, dama
 from lib_finisher.imaging.formats import PNG, too_large
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.transparency import transparent
+from lib_finisher.infotext.writing import says_tiling
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, write_recipe
 from lib_finisher.stages.base import NAME as BASE
@@ -148,6 +149,7 @@ class _Run:
                     return done
             picture = load_picture(path)
             picture = replace(picture, notes=(*picture.notes, *own_notes))
+            base = replace(base, tiling=base.tiling or says_tiling(picture.infotext))
             size = size_of(picture.pixels)
             mask = None if self._mask is None else load_mask(self._mask, (size.width, size.height))
             target = target_of(self._saving, path, source.folder, transparent(picture.alpha) is not None)

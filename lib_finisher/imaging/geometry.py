@@ -86,6 +86,10 @@ class Box:
         """The middle as (x, y), in pixels."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point lies inside."""
+        return self.left <= x < self.right and self.top <= y < self.bottom
+
     def intersection(self, other: Box) -> Box | None:
         """The shared rectangle, or None where the two do not touch."""
         left, top = max(self.left, other.left), max(self.top, other.top)

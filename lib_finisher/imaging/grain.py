@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.colour import lighter, luminance
 from lib_finisher.imaging.geometry import Size
+from lib_finisher.imaging.wrap import Around, repeated
 
 REFERENCE_SIDE = 1024
 # Small blocks: little is made that a strip does not need.
@@ -25,7 +26,7 @@ class Grain:
     """`strength` 0..1, where 1 is a deviation of 0.1 in the mid-tones; `size` is a grain's diameter in pixels.
 
     `colour` 0..1 is the share of the grain that every channel has for itself. `shadows` and `highlights` 0..1 are what
-    is left of it in black and in white.
+    is left of it in black and in white. Where the picture is carried on round its borders (`around`), so is the grain.
     """
 
     strength: float
@@ -34,6 +35,7 @@ class Grain:
     colour: float = 0.0
     shadows: float = 0.35
     highlights: float = 0.35
+    around: Around | None = None
 
     def apply(self, pixels: Pixels, top: int = 0) -> Pixels:
         """Add it to the rows from `top` on of a picture that begins at column 0."""
@@ -57,15 +59,23 @@ class Grain:
     def field(self, plane: int, top: int, height: int, width: int) -> Mask:
         """Rows of one of its planes: (height, width), mean 0, deviation 1."""
         if self.size <= 1.0:
-            return _noise(self.seed, plane, top, height, width)
+            return self._noise(plane, top, height, width)
         sigma = (self.size - 1.0) / 2.0 + 0.3
         reach = math.ceil(3.0 * sigma)
         kernel = cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)
         kernel = (kernel / math.sqrt(float(np.square(kernel, dtype=np.float64).sum()))).astype(np.float32)
         # The noise goes on beyond the picture, so no border is made up.
-        wide = _noise(self.seed, plane, top, height + 2 * reach, width + 2 * reach)
+        wide = self._noise(plane, top, height + 2 * reach, width + 2 * reach)
         smooth = cv2.sepFilter2D(wide, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REFLECT)
         return np.ascontiguousarray(smooth[reach : reach + height, reach : reach + width])
+
+    def _noise(self, plane: int, top: int, height: int, width: int) -> Mask:
+        if self.around is None:
+            return _noise(self.seed, plane, top, height, width)
+        return repeated(
+            lambda row, column, deep, wide: _noise(self.seed, plane, row, deep, column + wide)[:, column:],
+            top - self.around.below, -self.around.right, height, width, self.around.period(),
+        )  # fmt: skip
 
 
 def scaled_size(size: float, picture: Size) -> float:

@@ -110,6 +110,8 @@ def base_fields(parsed: Mapping[str, Any], samplers: Sequence[str], schedulers: 
             continue
         if least <= value < _MOST:
             fields[name] = value
+    if str(parsed.get("Tiling", "")) == "True":
+        fields["tiling"] = True
     sampler, scheduler = _sampler(str(parsed.get("Sampler", "")), str(parsed.get("Schedule type", "")), samplers)
     if not sampler:
         for end in schedulers:
@@ -120,6 +122,12 @@ def base_fields(parsed: Mapping[str, Any], samplers: Sequence[str], schedulers: 
         fields["sampler"] = sampler
         fields["scheduler"] = scheduler if scheduler in schedulers else ""
     return fields
+
+
+def says_tiling(infotext: str) -> bool:
+    """Whether a picture's infotext says that it was made to go on at its other side."""
+    last = infotext.rstrip().rpartition("\n")[2]
+    return any((key, value.strip()) == ("Tiling", "True") for key, value in _PAIR.findall(last))
 
 
 def _sampler(name: str, scheduler: str, samplers: Sequence[str]) -> tuple[str, str]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.geometry import Size
+from lib_finisher.imaging.wrap import Around, Wrap
 from lib_finisher.recipe import Recipe
 from lib_finisher.stages.base import NAME as BASE
+from lib_finisher.stages.base import wrap_of
 from lib_finisher.stages.order import STAGES
-from lib_finisher.stages.stage import Estimate, Tools, Work
+from lib_finisher.stages.stage import FADED, MARGIN, Estimate, Tools, Work
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,16 @@ class Plan:
 def make_plan(work: Work, recipe: Recipe, tools: Tools) -> Plan:
     """The plan for one picture. Detectors look at the picture as it is now; no diffusion is run."""
     steps, size, twice = [], work.size, False
+    work = replace(work, wrap=wrap_of(recipe[BASE], work.base.tiling))
     for stage in STAGES:
         settings = recipe[stage.name]
         if not settings.enabled:
             steps.append(Step(stage.name, stage.label, False, "switched off", Estimate(size)))
             continue
         try:
-            estimate = stage.estimate(work, size, settings, tools)
+            around = Around.of(size, work.wrap if stage.borders == FADED else Wrap(), MARGIN)
+            estimate = stage.estimate(work, around.whole, settings, tools)
+            estimate = replace(estimate, size=size) if around.whole != size else estimate
         except HostError as error:
             steps.append(Step(stage.name, stage.label, False, str(error), Estimate(size)))
             continue

@@ -12,19 +12,40 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lib_finisher.imaging.wrap import Around, repeated
+
 _BLOCK = 64
 _WORD = 1 << 32
 
 
 @dataclass(frozen=True)
 class NoiseField:
-    """Standard normal noise over an unbounded plane. `salt` sets fields of one seed apart (stage, pass, patch)."""
+    """Standard normal noise over an unbounded plane. `salt` sets fields of one seed apart (stage, pass, patch).
+
+    Where the picture is carried on round its borders (`around`), so is the noise.
+    """
 
     seed: int
     salt: str = ""
+    around: Around | None = None
 
-    def crop(self, index: int, channels: int, top: int, left: int, height: int, width: int) -> npt.NDArray[np.float32]:
-        """The `index`-th draw at rows `top`.. and columns `left`.. (any sign): (channels, height, width), float32."""
+    def crop(
+        self, index: int, channels: int, top: int, left: int, height: int, width: int, scale: int = 1
+    ) -> npt.NDArray[np.float32]:
+        """The `index`-th draw at rows `top`.. and columns `left`.. (any sign): (channels, height, width), float32.
+
+        `scale` is how many pixels of the picture one of its values stands for.
+        """
+        if self.around is None:
+            return self._endless(index, channels, top, left, height, width)
+        top, left = top - self.around.below // scale, left - self.around.right // scale
+        return repeated(
+            lambda *place: self._endless(index, channels, *place), top, left, height, width, self.around.period(scale)
+        )
+
+    def _endless(
+        self, index: int, channels: int, top: int, left: int, height: int, width: int
+    ) -> npt.NDArray[np.float32]:
         result = np.empty((channels, height, width), dtype=np.float32)
         words = self._words(index)
         for block_row in range(top // _BLOCK, -(-(top + height) // _BLOCK)):
@@ -51,7 +72,7 @@ class FieldCrop:
 
     def draw(self, index: int, channels: int, height: int, width: int, scale: int) -> npt.NDArray[np.float32]:
         """See `hosts.port.NoiseSource.draw`."""
-        return self.field.crop(index, channels, self.top // scale, self.left // scale, height, width)
+        return self.field.crop(index, channels, self.top // scale, self.left // scale, height, width, scale)
 
 
 def _block(words: list[int], row: int, column: int, channels: int) -> npt.NDArray[np.float32]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control
+from lib_finisher.imaging.wrap import Wrap
 from lib_finisher.stages.order import NAMES as STAGE_NAMES
 
 NAME, LABEL = "base", "Base"
@@ -13,6 +14,7 @@ TO_REPAIR, RESTRICTS, UNUSED = "repair", "restrict", "ignore"
 GIVEN = ("img2img",)
 NOTHING = "nothing"
 REFINER = "SDXL refiner"
+AUTO, OFF, HORIZONTAL, VERTICAL, BOTH = "auto", "off", "horizontal", "vertical", "both"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class BaseSettings:
         True, label="Grey stays grey", xyz=False,
         help="A grey picture, or one of a single hue (sepia), gets no other colours but by a grade that tints.",
     )  # fmt: skip
+    wrap: str = control(
+        AUTO, label="Wrap around", xyz=False, choices=(AUTO, OFF, HORIZONTAL, VERTICAL, BOTH),
+        help="A seamless texture (both) or 360° picture (horizontal) stays so; auto: where it was made with Tiling.",
+    )  # fmt: skip
     refiner_checkpoint: str = control(
         "", empty="as the host is set", label="Refiner", group=REFINER,
         help="An SDXL refiner that draws the last steps of an SDXL picture; empty: as the host is set.",
@@ -47,3 +53,10 @@ class BaseSettings:
         0.9, label="Refiner switch at", group=REFINER, minimum=0.1, maximum=0.99, step=0.01,
         help="After this share of the sampling steps: 0.85 to 0.95, with 30 to 40 steps.",
     )  # fmt: skip
+
+
+def wrap_of(settings: BaseSettings, tiling: bool) -> Wrap:
+    """Over which borders a picture goes on, that was made with the host's `tiling` or without."""
+    if settings.wrap == AUTO:
+        return Wrap(tiling, tiling)
+    return Wrap(settings.wrap in (HORIZONTAL, BOTH), settings.wrap in (VERTICAL, BOTH))

@@ -19,7 +19,7 @@ from lib_finisher.stages.detail_search import detectors_of, find_for, search_of,
 from lib_finisher.stages.detail_settings import DetailPass, DetailSettings
 from lib_finisher.stages.diffusion import estimated, sampling_of
 from lib_finisher.stages.regions import Region
-from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import CHANGES, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 
 __all__ = ["Detail", "DetailPass", "DetailSettings"]
 
@@ -30,6 +30,7 @@ class Detail(KeepsColours):
     name = "detail"
     label = "Detail"
     settings = DetailSettings
+    borders = CHANGES
     maps = False
 
     def reads(self, settings: DetailSettings) -> Reads:

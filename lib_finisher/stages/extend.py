@@ -11,12 +11,13 @@ from lib_finisher.controls import SettingsError, control
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.fill import extended
 from lib_finisher.imaging.geometry import Box, Size, cut, frame
+from lib_finisher.imaging.wrap import Wrap
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
 from lib_finisher.stages.diffusion import EMBEDDED, PROMPTS, Diffusion, estimated, prompts_of, sampling_of
 from lib_finisher.stages.extend_frames import ANCHORS, CENTRE, aspect_of, border, checked, grown_to, pass_boxes
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
-from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import OWN, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 
 _MOST_PIXELS = 2048
 _EDGE, _CARE = "Edge", "Care"
@@ -102,6 +103,7 @@ class Extend(KeepsColours):
     name = "extend"
     label = "Extend"
     settings = ExtendSettings
+    borders = OWN
     maps = False
 
     def reads(self, settings: ExtendSettings) -> Reads:
@@ -139,6 +141,7 @@ class Extend(KeepsColours):
             picture = outcome.picture
         output.pixels = picture
         output.mask = None if work.mask is None else _moved_mask(work.mask, whole)
+        output.wrap = Wrap()
         output.alpha = None if work.alpha is None else cut(work.alpha, whole)
         output.regions = tuple(replace(item, box=item.box.moved(-whole.left, -whole.top)) for item in work.regions)
         output.reason = f"{work.size} to {whole.size}" + (f" in {count} passes" if count > 1 else "")

@@ -22,7 +22,19 @@ from lib_finisher.stages.diffusion import Diffusion, estimated, sampling_of
 from lib_finisher.stages.frame import Look
 from lib_finisher.stages.grade_settings import GradeSettings
 from lib_finisher.stages.grade_strips import Extras, Grading
-from lib_finisher.stages.stage import CHANGED, KEPT, SATURATED, Base, Estimate, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import (
+    CHANGED,
+    FADED,
+    KEPT,
+    SATURATED,
+    Base,
+    Estimate,
+    Reads,
+    Redraws,
+    StageOutput,
+    Tools,
+    Work,
+)
 
 
 class Grade:
@@ -31,6 +43,7 @@ class Grade:
     name = "grade"
     label = "Grade"
     settings = GradeSettings
+    borders = FADED
     maps = True
 
     def reads(self, settings: GradeSettings) -> Reads:
@@ -62,7 +75,7 @@ class Grade:
             if output.stopped or output.status == "failed":
                 output.reason = "; ".join(told)
                 return output
-        grading = Grading(output.pixels, settings, _extras(work, settings, output, tools), work.base.seed)
+        grading = Grading(output.pixels, settings, _extras(work, settings, output, tools), work.base.seed, work.around)
         if settings.white_balance > 0 and not grading.balanced:
             output.notes.append("white balance: too little of the picture tells of the light, so it was left as it is")
         if not grading.idle:

@@ -25,6 +25,7 @@ from lib_finisher.imaging.lut import LutChain
 from lib_finisher.imaging.sharpen import Sharpening
 from lib_finisher.imaging.strips import in_strips
 from lib_finisher.imaging.tones import LocalBase, between_points, contrasted, exposed, local_contrast, opened
+from lib_finisher.imaging.wrap import Around
 from lib_finisher.stages.grade_settings import GradeSettings
 
 _LIGHT_SIDE, _BASE_SIDE, _MATCH_SIDE = 512, 768, 512
@@ -60,7 +61,9 @@ class Clipping:
 class Grading:
     """The grade of one picture."""
 
-    def __init__(self, pixels: Pixels, settings: GradeSettings, extras: Extras, seed: int) -> None:
+    def __init__(
+        self, pixels: Pixels, settings: GradeSettings, extras: Extras, seed: int, around: Around | None = None
+    ) -> None:
         self._pixels = pixels
         self._settings = settings
         self._extras = extras
@@ -71,10 +74,12 @@ class Grading:
         self._sharpening = Sharpening(
             settings.sharpening, settings.sharpening_radius, settings.sharpening_halo, settings.sharpening_threshold
         )
-        size = scaled_size(settings.grain_size, self._size) if settings.grain_scaled else settings.grain_size
+        own = self._size if around is None else around.size
+        size = scaled_size(settings.grain_size, own) if settings.grain_scaled else settings.grain_size
         self._grain = Grain(
-            settings.grain, size, seed, settings.grain_colour, settings.grain_shadows, settings.grain_highlights
-        )
+            settings.grain, size, seed, settings.grain_colour, settings.grain_shadows, settings.grain_highlights,
+            around,
+        )  # fmt: skip
         if settings.shadows or settings.highlights or settings.local_contrast:
             small = _reduced(pixels, _BASE_SIDE)
             light = np.ascontiguousarray(self._lit(small)[..., 0])

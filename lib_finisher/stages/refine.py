@@ -19,7 +19,7 @@ from lib_finisher.stages.diffusion import (
     strengths,
 )
 from lib_finisher.stages.frame import Look, one_patch, tile_overlap, tiles, whole_frame_fits
-from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import FADED, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.swap import style_advice
 
 # Around a family's default: 0.3 to 0.5 where that is 0.35.
@@ -64,6 +64,7 @@ class Refine(KeepsColours):
     name = "refine"
     label = "Refine"
     settings = RefineSettings
+    borders = FADED
     maps = False
 
     def reads(self, settings: RefineSettings) -> Reads:

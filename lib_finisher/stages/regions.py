@@ -38,6 +38,11 @@ class Region:
         return asdict(self)
 
 
+def moved(region: Region, right: int, down: int) -> Region:
+    """The same region of a picture in which everything lies so many pixels further on."""
+    return replace(region, box=region.box.moved(right, down))
+
+
 def region_from(data: Mapping[str, Any]) -> Region:
     """The region that `Region.as_json` wrote. Raises TypeError or KeyError for anything else."""
     return Region(**{**data, "box": Box(**data["box"]), "sampling": Sampling(**data["sampling"])})

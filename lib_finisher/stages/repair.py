@@ -25,7 +25,7 @@ from lib_finisher.stages.repair_regions import (
     searching,
 )
 from lib_finisher.stages.repair_settings import RepairSettings
-from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import FADED, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 
 __all__ = ["Repair", "RepairSettings", "regions"]
 
@@ -38,6 +38,7 @@ class Repair(KeepsColours):
     name = "repair"
     label = "Repair"
     settings = RepairSettings
+    borders = FADED
     maps = False
 
     def reads(self, settings: RepairSettings) -> Reads:

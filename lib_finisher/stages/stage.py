@@ -13,6 +13,7 @@ from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.hosts.port import Array, Host, ModelFacts, Watch
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.imaging.wrap import Around, Wrap
 from lib_finisher.redraw.patch import Cost, Outcome, Refusal, Request
 from lib_finisher.stages.regions import Region
 
@@ -29,7 +30,7 @@ class Base:
     """What the base picture was made with; a stage that says nothing else uses it.
 
     `style` and `negative_style` are what the user's styles make of a prompt, with "[PROMPT]" in its place; the two
-    prompts have them already.
+    prompts have them already. `tiling`: it was made to go on at its other side.
     """
 
     prompt: str = ""
@@ -41,6 +42,7 @@ class Base:
     scheduler: str = ""
     style: str = ""
     negative_style: str = ""
+    tiling: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,8 @@ class Work:
 
     `mask` is what the user marked (height, width), 0..1, at its size. `regions` are what detail has redrawn. `draft` is
     the picture as it was before the first stage, at its own size; the pipeline fills it in. `alpha` is its transparency
-    (height, width), 0..1; the pipeline lets no stage see the colours that it hides.
+    (height, width), 0..1; the pipeline lets no stage see the colours that it hides. `wrap` says over which borders it
+    goes on, `around` that it has been carried on there.
     """
 
     pixels: Pixels
@@ -58,6 +61,8 @@ class Work:
     regions: tuple[Region, ...] = ()
     draft: Pixels | None = None
     alpha: Mask | None = None
+    wrap: Wrap = Wrap()
+    around: Around | None = None
 
     @property
     def size(self) -> Size:
@@ -113,6 +118,7 @@ class StageOutput:
     mask: Mask | None = None
     alpha: Mask | None = None
     regions: tuple[Region, ...] | None = None
+    wrap: Wrap | None = None
     degraded: bool = False
     stopped: str = ""
 
@@ -160,6 +166,14 @@ class Reads:
     assets: tuple[tuple[str, str], ...] = ()
 
 
+MARGIN = 64
+"""How far a picture that goes on at its other side is carried on for a redraw, in pixels: as much as tiles share at
+least, half of it for context."""
+
+FADED, CHANGES, OWN = "faded", "changes", "own"
+"""How a stage treats the borders of a picture that goes on at its other side. It gets the picture carried on beyond
+them, and what it makes is faded together (FADED) or each of its changes counts once (CHANGES); or it sees to them."""
+
 KEPT, SATURATED, CHANGED = "kept", "saturated", "changed"
 """What a stage may do to a picture of one hue: nothing, more or less colour of that hue, or other colours."""
 
@@ -190,6 +204,10 @@ class Stage(Protocol):
     @property
     def settings(self) -> type:
         """The dataclass of its settings."""
+
+    @property
+    def borders(self) -> str:
+        """FADED, CHANGES or OWN."""
 
     @property
     def maps(self) -> bool:

@@ -16,7 +16,7 @@ from lib_finisher.stages.cover import covering, masked, mend, told_of, touched
 from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
 from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look
-from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import FADED, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.texture_model import grained, models_for
 from lib_finisher.stages.texture_settings import TextureRedraw, TextureSettings
 from lib_finisher.stages.texture_where import EVERYWHERE, SEARCH, Place, around, detectors_for, place_of
@@ -28,6 +28,7 @@ class Texture(KeepsColours):
     name = "texture"
     label = "Texture"
     settings = TextureSettings
+    borders = FADED
     maps = True
 
     def reads(self, settings: TextureSettings) -> Reads:

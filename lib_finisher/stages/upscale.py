@@ -10,7 +10,9 @@ import numpy as np
 from lib_finisher.hosts.port import HostError, UpscalerFacts
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, cut, size_of
+from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.transparency import enlarged_by
+from lib_finisher.imaging.wrap import Around, Wrap, margins_for, without
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
 from lib_finisher.stages.cover import covering, mend, told_of
@@ -18,13 +20,27 @@ from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
 from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look
 from lib_finisher.stages.latent import latent_request
-from lib_finisher.stages.regions import Region
-from lib_finisher.stages.stage import Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.regions import Region, moved
+from lib_finisher.stages.stage import (
+    MARGIN,
+    OWN,
+    Base,
+    Estimate,
+    KeepsColours,
+    Reads,
+    Redraws,
+    StageOutput,
+    Tools,
+    Work,
+)
 from lib_finisher.stages.tile_prompts import by_findings
 from lib_finisher.stages.touch_up import touch_ups
 from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge, model_work
 from lib_finisher.stages.upscale_settings import AUTO, HIRES, UpscalePass, UpscaleSettings
 from lib_finisher.stages.upscale_targets import Target, targets_of
+
+# How far a picture that goes on at its other side is carried on at least for the upscaler model, in its own pixels.
+_CONTEXT = 32
 
 
 class Upscale(KeepsColours):
@@ -33,6 +49,7 @@ class Upscale(KeepsColours):
     name = "upscale"
     label = "Upscale"
     settings = UpscaleSettings
+    borders = OWN
     maps = False
 
     def reads(self, settings: UpscaleSettings) -> Reads:
@@ -44,24 +61,30 @@ class Upscale(KeepsColours):
         output = StageOutput(work.pixels)
         told = []
         done: list[Target] = []
-        alpha = work.alpha
+        alpha, wrap = work.alpha, work.wrap
         targets = targets_of(work.size, settings.passes)
         for number, (one, target) in enumerate(zip(settings.passes, targets), 1):
             latent = one.redraws and one.upscaler in tools.host.capabilities.latent_upscalers
+            around, source = _carried_on(output.pixels, target, wrap)
+            whole, upscaler = target.enlarged if around is None else around.whole, LANCZOS if latent else one.upscaler
             enlarged, how, degraded = enlarge(
-                output.pixels, target.enlarged, LANCZOS if latent else one.upscaler, one.upscaler_blend, tools,
-                output.notes, one.fidelity,
-            )  # fmt: skip
+                source, whole, upscaler, one.upscaler_blend, tools, output.notes, one.fidelity
+            )
             output.degraded = output.degraded or degraded
-            moved = None if alpha is None else _alpha(alpha, target, one, latent, tools)
+            framed = None if alpha is None else _alpha(alpha, target, one, latent, wrap, tools)
+            if around is not None and target.reframes:
+                # What is cut off or added is not to be found at the other side any more.
+                enlarged, around, source, wrap = around.inner(enlarged), None, output.pixels, Wrap()
+            noise = NoiseField(work.base.seed, f"{self.name}/{number}", around)
+            limit = _moved_mask(work, done) if around is None else _limit_around(work, target, around)
             if _cut_first(target, work) and not latent:
                 enlarged = cut(enlarged, target.box)
             if latent:
                 request = latent_request(
-                    output.pixels, enlarged, one.upscaler, _look(work.base, one), sampling_of(one, work.base),
-                    NoiseField(work.base.seed, f"{self.name}/{number}"), tools.host.capabilities,
+                    source, enlarged, one.upscaler, _look(work.base, one), sampling_of(one, work.base),
+                    noise, tools.host.capabilities,
                 )  # fmt: skip
-                outcome = yield replace(request, limit=_moved_mask(work, done))
+                outcome = yield replace(request, limit=limit)
                 output.take(outcome)
                 if outcome.stopped:
                     told.append("stopped before the whole frame was redrawn")
@@ -79,16 +102,16 @@ class Upscale(KeepsColours):
                     told.append(f"pass {number}: {error}")
                     break
                 if one.by_findings and len(layout) > 1:
-                    layout = by_findings(layout, _before(work, done, target, enlarged), _empty(one, work.base))
+                    layout = by_findings(layout, _before(work, done, target, enlarged, around), _empty(one, work.base))
                 patches, flat = without_flat(layout, enlarged) if one.skip_flat else (layout, [])
                 outcome = yield Request(
                     picture=enlarged,
                     patches=tuple(patches),
                     sampling=sampling_of(one, work.base),
-                    noise_field=NoiseField(work.base.seed, f"{self.name}/{number}"),
+                    noise_field=noise,
                     colour_lock=ColourLock("tile", one.colour_lock),
                     together=True,
-                    limit=_moved_mask(work, done),
+                    limit=limit,
                 )
                 output.take(outcome)
                 if outcome.stopped:
@@ -100,11 +123,13 @@ class Upscale(KeepsColours):
                 if outcome.refusals and not outcome.accepted:
                     output.status = "failed"
                     how += ": " + "; ".join(sorted({item.reason for item in outcome.refusals}))
+            if around is not None:
+                enlarged = around.folded(enlarged)
             if size_of(enlarged) != target.size:
                 enlarged = cut(enlarged, target.box)
             told.append(f"{size_of(output.pixels)} to {target.size} by {how}{_reframed(target)}")
             output.pixels = enlarged
-            output.alpha = alpha = moved
+            output.alpha = alpha = framed
             done.append(target)
         regions = _regions(work, done)
         if not output.stopped and output.status == "ran":
@@ -112,6 +137,7 @@ class Upscale(KeepsColours):
         if any(target.reframes for target in done):
             output.regions = tuple(regions)
             output.mask = _moved_mask(work, done)
+            output.wrap = Wrap()
         output.reason = "; ".join(told)
         return output
 
@@ -144,6 +170,8 @@ class Upscale(KeepsColours):
         for one, target in zip(settings.passes, targets_of(size, settings.passes)):
             latent = one.upscaler in tools.host.capabilities.latent_upscalers
             redrawn = target.size if _cut_first(target, work) and not latent else target.enlarged
+            if work.wrap and not target.reframes:
+                redrawn = without(margins_for(target.before, target.enlarged, _CONTEXT, MARGIN)[1], work.wrap).whole
             patches = _patches(work.base, redrawn, one, tools)[0] if one.redraws else []
             part = estimated(target.size, patches, sampling_of(one, work.base), tools.host)
             total = Estimate(
@@ -156,12 +184,28 @@ class Upscale(KeepsColours):
         return total
 
 
-def _alpha(alpha: Mask, target: Target, one: UpscalePass, latent: bool, tools: Tools) -> Mask:
+def _carried_on(pixels: Pixels, target: Target, wrap: Wrap) -> tuple[Around | None, Pixels]:
+    """The margins that the enlarged picture will have where it goes on at its other side; and what to enlarge."""
+    if not wrap:
+        return None, pixels
+    small, large = (without(item, wrap) for item in margins_for(size_of(pixels), target.enlarged, _CONTEXT, MARGIN))
+    return large, small.carried_on(pixels)
+
+
+def _limit_around(work: Work, target: Target, around: Around) -> Mask | None:
+    if work.mask is None:
+        return None
+    return around.carried_on(np.clip(resize(work.mask, target.enlarged, "bilinear"), 0.0, 1.0))
+
+
+def _alpha(alpha: Mask, target: Target, one: UpscalePass, latent: bool, wrap: Wrap, tools: Tools) -> Mask:
     """The transparency after a pass, enlarged as the picture is."""
-    three = np.repeat(alpha[..., None], 3, axis=-1)
-    made = enlarge(three, target.enlarged, LANCZOS if latent else one.upscaler, one.upscaler_blend, tools, []).pixels
-    moved = enlarged_by(made, alpha)
-    return cut(moved, target.box) if target.reframes else moved
+    around, three = _carried_on(np.repeat(alpha[..., None], 3, axis=-1), target, wrap)
+    size = target.enlarged if around is None else around.whole
+    made = enlarge(three, size, LANCZOS if latent else one.upscaler, one.upscaler_blend, tools, []).pixels
+    made = made if around is None else around.inner(made)
+    whole = enlarged_by(made, alpha)
+    return cut(whole, target.box) if target.reframes else whole
 
 
 def _models(size: Size, target: Target, one: UpscalePass, there: Sequence[UpscalerFacts]) -> list[tuple[str, float]]:
@@ -205,15 +249,20 @@ def _regions(work: Work, targets: Sequence[Target]) -> list[Region]:
     """What detail has redrawn, where it lies after those passes."""
     regions = list(work.regions)
     for target in targets:
-        regions = [moved for region in regions if (moved := target.region(region)) is not None]
+        regions = [placed for region in regions if (placed := target.region(region)) is not None]
     return regions
 
 
-def _before(work: Work, done: Sequence[Target], target: Target, enlarged: Pixels) -> list[Region]:
+def _before(
+    work: Work, done: Sequence[Target], target: Target, enlarged: Pixels, around: Around | None
+) -> list[Region]:
     """Where the regions lie in the enlarged picture, before the target's frame is cut or padded."""
     regions = _regions(work, done)
+    factor = target.enlarged.width / target.before.width
+    if around is not None:
+        return [moved(region.scaled(factor), around.right, around.below) for region in regions]
     if size_of(enlarged) == target.size:
-        return [moved for region in regions if (moved := target.region(region)) is not None]
+        return [placed for region in regions if (placed := target.region(region)) is not None]
     width = done[-1].size.width if done else work.size.width
     return [region.scaled(target.enlarged.width / width) for region in regions]
 

@@ -16,6 +16,7 @@ from lib_finisher.batch.saving import Saving
 from lib_finisher.events import Control
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError
+from lib_finisher.imaging.transparency import enlarged_by
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.order import NAMES
@@ -237,6 +238,18 @@ def test_what_is_hidden_is_never_seen(tmp_path: Path) -> None:
     # No veil around it, no hole in it.
     assert (alpha[away < 43] == 255).all()
     assert (alpha[away > 57] == 0).all()
+
+
+def test_a_model_leaves_no_veil_and_no_hole() -> None:
+    alpha = np.zeros((40, 40), np.float32)
+    alpha[10:30, 10:30] = 1.0
+    # What a model makes of it is never quite black or white, and its edge is its own.
+    made = np.clip(np.repeat(np.repeat(alpha, 2, 0), 2, 1) * 0.9 + 0.04, 0, 1)
+    enlarged = enlarged_by(np.repeat(made[..., None], 3, axis=-1), alpha)
+    away = np.maximum(np.abs(np.arange(80) - 39.5)[:, None], np.abs(np.arange(80) - 39.5)[None, :])
+    assert (enlarged[away > 24] == 0).all()
+    assert (enlarged[away < 16] == 1).all()
+    assert enlarged[39, 21] == pytest.approx(0.94)
 
 
 def test_the_last_bit_of_an_opaque_picture_is_no_transparency(tmp_path: Path) -> None:

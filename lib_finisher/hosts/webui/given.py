@@ -38,6 +38,7 @@ def base_of(p: Any, index: int) -> Base:
         cfg_scale=float(p.cfg_scale),
         sampler=getattr(own, "sampler_name", p.sampler_name) or "",
         scheduler=getattr(p, "scheduler", None) or "",
+        tiling=bool(getattr(p, "tiling", False)),
         **style_texts(list(getattr(p, "styles", None) or [])),
     )
 
