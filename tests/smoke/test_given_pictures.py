@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +53,33 @@ def test_transparency_that_only_hides_something_changes_nothing(webui: Webui, le
     done = webui.img2img(np.dstack([levels, alpha]), recipe(**NOTHING))
     webui.txt2img()
     assert np.array_equal(done.picture, levels)
+
+
+@pytest.mark.parametrize("stages", [{"upscale": {"passes": [{"factor": 2, "method": "upscaler only"}]}}, {}])
+def test_transparency_stays_and_what_it_hides_is_not_seen(webui: Webui, stages: dict[str, Any]) -> None:
+    """Also where no stage runs: the host's picture is no less transparent than the one that was given."""
+    y, x = np.mgrid[:96, :96]
+    alpha = np.rint(255 * np.clip(30.5 - np.hypot(x - 47.5, y - 47.5), 0, 1)).astype(np.uint8)
+    made = []
+    for hidden in (0, 255):
+        sprite = np.full((96, 96, 4), hidden, np.uint8)
+        sprite[alpha > 0, :3] = (250, 200, 90)
+        sprite[..., 3] = alpha
+        arguments = [recipe(**{**NOTHING, **stages})]
+        body = {
+            "init_images": [encoded(sprite)], "prompt": "a sprite", "steps": 2, "seed": 1, "width": 96, "height": 96,
+            "alwayson_scripts": {"Finisher": {"args": arguments}},
+        }  # fmt: skip
+        text = webui.post("/sdapi/v1/img2img", body)["images"][0]
+        made.append(np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))).astype(int))
+    webui.txt2img()
+    side = 192 if stages else 96
+    for picture in made:
+        assert picture.shape == (side, side, 4)
+        seen = picture[..., 3] > 24
+        assert 0.2 < seen.mean() < 0.4
+        assert np.abs(picture[seen][:, :3] - (250, 200, 90)).max() <= 3
+    assert np.array_equal(made[0][..., 3], made[1][..., 3])
 
 
 def test_a_wrong_recipe_leaves_the_given_picture(webui: Webui, levels: np.ndarray) -> None:
