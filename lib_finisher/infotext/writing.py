@@ -126,8 +126,7 @@ def base_fields(parsed: Mapping[str, Any], samplers: Sequence[str], schedulers: 
 
 def says_tiling(infotext: str) -> bool:
     """Whether a picture's infotext says that it was made to go on at its other side."""
-    last = infotext.rstrip().rpartition("\n")[2]
-    return any((key, value.strip()) == ("Tiling", "True") for key, value in _PAIR.findall(last))
+    return read_layout(infotext).pairs.get("Tiling") == "True"
 
 
 def _sampler(name: str, scheduler: str, samplers: Sequence[str]) -> tuple[str, str]:
