@@ -13,7 +13,7 @@ from lib_finisher.hosts.port import Sampling
 from lib_finisher.imaging.arrays import from_uint16, to_uint16
 from lib_finisher.imaging.geometry import Box
 from lib_finisher.pipeline import Pipeline
-from lib_finisher.recipe import assign, read_recipe, recorded
+from lib_finisher.recipe import SCHEMA, assign, read_recipe, recorded
 from lib_finisher.redraw.limit import within
 from lib_finisher.stages.diffusion import Diffusion, prompts_of
 from lib_finisher.stages.order import NAMES
@@ -158,11 +158,13 @@ def test_previews_mark_what_is_redrawn(host: EmbeddedHost, picture: np.ndarray, 
 
 
 def test_what_differs_is_recorded_relative_to_the_family() -> None:
-    data = {"base": {"finish_only": True}, "detail": {"passes": [{"denoising_strength": 0.5}, {}]}}
+    data = {
+        "version": SCHEMA, "base": {"finish_only": True}, "detail": {"passes": [{"denoising_strength": 0.5}, {}]},
+    }  # fmt: skip
     recipe = read_recipe(data, "flux")
     assert recorded(recipe, "flux") == data
     assert read_recipe(recorded(recipe, "flux"), "flux") == recipe
-    assert recorded(read_recipe({}, "flux"), "flux") == {}
+    assert recorded(read_recipe({"version": SCHEMA}, "flux"), "flux") == {"version": SCHEMA}
 
 
 BASE = Base(
