@@ -40,6 +40,7 @@ def main() -> int:
     print(
         f"\ndone in {time.monotonic() - began:.0f} s; look at {shown}/index.html ({shown}/astronaut.png is the result)"
     )
+    print("the accordion of the web UI, to click through: make page")
     if not options.once:
         _serve(options.port)
     return 0
