@@ -77,6 +77,11 @@ class Control:
         now = self.families.get(family, then.get("", self.default))
         return then.get(family, now)
 
+    @property
+    def varies(self) -> bool:
+        """Whether the default depends on the model family, or did in an earlier version."""
+        return bool(self.families) or any(set(values) - {""} for values in self.before.values())
+
     def accepted(self) -> str:
         """What values are accepted, in words."""
         if self.kind == "switch":

@@ -1,6 +1,7 @@
 """A recipe: the settings of every stage together, read from and written to JSON.
 
-A recipe says in "version" which defaults stand for what it leaves out; without it, those of version 1.
+A recipe says in "version" which defaults stand for what it leaves out; without it, those of version 1. It may say in
+"family" of which model family they are, so that it means the same on another one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ SCHEMA, FIRST = 2, 1
 
 Version 2 switches on only what nobody would take back: in version 1, refine, texture and grade were on too.
 """
-VERSION = "version"
+VERSION, FAMILY = "version", "family"
+ABOUT = (VERSION, FAMILY)
+"""What recipe data says besides its stages."""
 SWITCH = "enabled"
 
 SECTIONS: Mapping[str, type] = MappingProxyType({BASE: BaseSettings, **{item.name: item.settings for item in STAGES}})
@@ -72,6 +75,8 @@ def version_of(data: Mapping[str, Any]) -> int:
 def read_recipe(data: Any, family: str = "") -> Recipe:
     """A recipe from JSON data; what it leaves out has the family's default in the version that the data names.
 
+    The family is the one that the data names; where it names none, the one given.
+
     Raises SettingsError with a line for every stage or control that is unknown or has a value that is not accepted.
     """
     if not isinstance(data, Mapping):
@@ -82,8 +87,12 @@ def read_recipe(data: Any, family: str = "") -> Recipe:
         version = version_of(data)
     except SettingsError as error:
         problems += error.problems
+    family = data.get(FAMILY, family)
+    if not isinstance(family, str):
+        problems.append(f"{FAMILY}: {family!r} is not accepted; it must be the id of a model family.")
+        family = ""
     for key in data:
-        if key != VERSION and key not in SECTIONS:
+        if key not in ABOUT and key not in SECTIONS:
             hint = did_you_mean(str(key), SECTIONS)
             problems.append(f"{key}: there is no such stage.{hint} Stages: {', '.join(SECTIONS)}.")
     sections: dict[str, Any] = {}
@@ -102,9 +111,83 @@ def write_recipe(recipe: Recipe) -> dict[str, Any]:
     return {VERSION: SCHEMA, **{name: write(recipe[name]) for name in SECTIONS}}
 
 
-def recorded(recipe: Recipe, family: str = "") -> dict[str, Any]:
-    """What differs from the family's defaults, as JSON data; `read_recipe` makes the same recipe of it there."""
-    return {VERSION: SCHEMA, **changed_sections(recipe, family)}
+def recorded(recipe: Recipe, family: str = "", by_hand: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What differs from the family's defaults, as JSON data that names it: `read_recipe` makes the same recipe of it.
+
+    What recipe data says `by_hand` is written even where it is a default.
+    """
+    data = changed_sections(recipe, family)
+    for section in SECTIONS.keys() & (by_hand or {}).keys():
+        said = (by_hand or {})[section]
+        if isinstance(said, Mapping):
+            controls = _as_said(recipe[section], said, data.get(section, {}))
+            data = {**data, section: controls} if controls else data
+    ordered = {name: data[name] for name in SECTIONS if name in data}
+    return {VERSION: SCHEMA, **({FAMILY: family} if family else {}), **ordered}
+
+
+def _as_said(settings: Any, said: Mapping[str, Any], differing: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs, and what is said with the value that it has, in the order of the table."""
+    data: dict[str, Any] = {}
+    for row in controls_of(type(settings)):
+        value = getattr(settings, row.name)
+        if row.name not in said and row.name not in differing:
+            continue
+        if row.kind == "passes":
+            mine, theirs = _dicts(said.get(row.name)), _dicts(differing.get(row.name))
+            data[row.name] = [
+                _as_said(item, *(parts[at] if at < len(parts) else {} for parts in (mine, theirs)))
+                for at, item in enumerate(value)
+            ]
+        else:
+            data[row.name] = value
+    return data
+
+
+def _dicts(passes: Any) -> list[Mapping[str, Any]]:
+    listed = passes if isinstance(passes, (list, tuple)) else []
+    return [item if isinstance(item, Mapping) else {} for item in listed]
+
+
+def of_any_family(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Recipe data that means the same under any family: what it leaves to the one that it names is said in it.
+
+    Nothing is checked, and data that names no family is taken as it is. Stages that are off are left alone.
+    """
+    family, version = data.get(FAMILY), data.get(VERSION, FIRST)
+    result = {name: value for name, value in data.items() if name != FAMILY}
+    if not isinstance(family, str) or version not in range(FIRST, SCHEMA + 1):
+        return result
+    for section, settings in SECTIONS.items():
+        own = data.get(section, {})
+        start: Any = defaults(settings, family, version)
+        if isinstance(own, Mapping) and own.get(SWITCH, getattr(start, SWITCH, True)):
+            said = _with_defaults(controls_of(settings), own, start, family, version)
+            result |= {section: said} if said else {}
+    return result
+
+
+def _with_defaults(
+    rows: Sequence[Control], own: Mapping[str, Any], start: Any, family: str, version: int
+) -> dict[str, Any]:
+    said = dict(own)
+    for row in rows:
+        if row.kind != "passes" or row.item is None:
+            if row.varies:
+                said.setdefault(row.name, getattr(start, row.name))
+            continue
+        inner, listed = controls_of(row.item), own.get(row.name)
+        if not any(item.varies for item in inner):
+            continue
+        if listed is None:
+            listed = [differences(item, family, version) for item in getattr(start, row.name)]
+        if isinstance(listed, (list, tuple)):
+            plain: Any = defaults(row.item, family, version)
+            said[row.name] = [
+                _with_defaults(inner, item, plain, family, version) if isinstance(item, Mapping) else item
+                for item in listed
+            ]
+    return said
 
 
 def changed_sections(recipe: Recipe, family: str = "") -> dict[str, dict[str, Any]]:

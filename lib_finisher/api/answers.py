@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib_finisher import __version__
@@ -99,13 +99,18 @@ def finished_json(
     recipe: Recipe,
     family: str,
     report: bool,
+    by_hand: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Finished pictures, one entry each in every list, in the order of the request."""
-    images, infotexts, notes = [], [], []
+    """Finished pictures, one entry each in every list, in the order of the request.
+
+    `by_hand` is the recipe's data as it came, and `notes` say what of it was done otherwise, for every picture.
+    """
+    images, infotexts, of_pictures = [], [], []
     for one, picture, base in zip(done, pictures, bases):
-        of_picture = [*picture.notes, *notes_of(one)]
-        notes.append(of_picture)
-        told = {**recipe_pairs(recipe, family), **outcome_pairs(one, of_picture)}
+        of_picture = [*notes, *picture.notes, *notes_of(one)]
+        of_pictures.append(of_picture)
+        told = {**recipe_pairs(recipe, family, by_hand), **outcome_pairs(one, of_picture)}
         infotexts.append(finished_infotext(picture.infotext, base, size_of(picture.pixels), told))
         beside = beside_json(picture.infotext, told)
         images.append(png(one.in_8_bits(), infotexts[-1], one.alpha, picture.side, beside))
@@ -114,7 +119,7 @@ def finished_json(
         "infotexts": infotexts,
         "without": [None if one.without is None else _without(one) for one in done],
         "errors": [one.error or None for one in done],
-        "notes": notes,
+        "notes": of_pictures,
         "reports": [[stage_json(item) for item in one.reports] for one in done] if report else [],
     }
 

@@ -13,19 +13,20 @@ from lib_finisher.api.problems import Problem, RequestError, from_settings, show
 from lib_finisher.controls import SettingsError
 from lib_finisher.presets import share
 from lib_finisher.presets.errors import PresetError
+from lib_finisher.presets.fragment import known_part
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, Entry
 from lib_finisher.presets.missing import Here, with_what_is_here
-from lib_finisher.presets.origins import LAYERS
+from lib_finisher.presets.origins import LAYERS, YOU
 from lib_finisher.presets.preset import Fragment, Preset, key_of
 from lib_finisher.presets.resolve import Resolved, masked, read_choice
 from lib_finisher.presets.store import NEW
-from lib_finisher.recipe import SECTIONS, VERSION, write_recipe
+from lib_finisher.recipe import ABOUT, SECTIONS, write_recipe
 
 CHOICE = "preset"
 """The key of a recipe's data that says which presets are used; "auto" where it is missing."""
 
-OUTSIDE = (CHOICE, VERSION)
+OUTSIDE = (CHOICE, *ABOUT)
 """What a recipe's data says besides the stages."""
 
 
@@ -44,17 +45,20 @@ def split(data: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 
 def resolved_for(data: Mapping[str, Any], around: Surroundings) -> tuple[Resolved, tuple[str, ...]]:
-    """The recipe that runs, with every missing model replaced, and what is to be told. Raises SettingsError."""
+    """The recipe that runs, with every missing model of a preset replaced, and what is to be told.
+
+    What the user says by hand is not replaced; a stage or control that is not known is left out alone, as in a preset.
+    Raises SettingsError for a value that is not accepted.
+    """
     chosen, own = split(data)
+    own, left_out = known_part(own)
     try:
         resolved = around.library.resolve(around.checkpoint, own, read_choice(chosen))
     except PresetError as error:
         raise SettingsError([f"{CHOICE}: {error}"]) from error
-    if not resolved.layers:
-        # What the user asks for by hand is not replaced behind the user's back.
-        return resolved, resolved.notes
-    recipe, notes = with_what_is_here(resolved.recipe, around.here, resolved.instead)
-    return replace(resolved, recipe=recipe), (*resolved.notes, *notes)
+    by_hand = frozenset(path for path, origin in resolved.origins.items() if origin.layer == YOU)
+    recipe, notes = with_what_is_here(resolved.recipe, around.here, resolved.instead, by_hand)
+    return replace(resolved, recipe=recipe), (*left_out, *resolved.notes, *notes)
 
 
 def answer(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
@@ -89,7 +93,7 @@ def _show(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     resolved, notes = resolved_for(given, around)
     inherited, _ = resolved_for({key: given[key] for key in OUTSIDE if key in given}, around)
     chosen, own = split(given)
-    wanted = around.library.resolve(around.checkpoint, own, read_choice(chosen))
+    wanted = around.library.resolve(around.checkpoint, known_part(own)[0], read_choice(chosen))
     checkpoint = around.checkpoint
     return {
         "checkpoint": {
@@ -114,7 +118,7 @@ def _show(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         "content": resolved.content,
         "notes": list(notes),
         "missing": told.missing(wanted.recipe, around.here),
-        "pass_defaults": told.pass_defaults(checkpoint.family, resolved.version),
+        "pass_defaults": told.pass_defaults(resolved.family, resolved.version),
         "targets": told.targets(around.library, checkpoint),
         **told.listed(around.library),
     }  # fmt: skip
@@ -130,7 +134,9 @@ def _save(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         text = f"{shown(layer)} is not accepted; it must be one of {', '.join(LAYERS[1:-1])}."
         raise RequestError([Problem("layer", text)])
     library, checkpoint = around.library, around.checkpoint
-    resolved = library.resolve(checkpoint, split(data["recipe"])[1], read_choice(split(data["recipe"])[0]))
+    resolved = library.resolve(
+        checkpoint, known_part(split(data["recipe"])[1])[0], read_choice(split(data["recipe"])[0])
+    )
     name = data.get("name") or library.name_for(checkpoint, layer, variant)
     texts = {key: data[key] for key in ("notes", "about") if key in data}
     if data.get("stage"):

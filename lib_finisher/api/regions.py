@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from lib_finisher.api.pictures import png
-from lib_finisher.api.presets import CHOICE
+from lib_finisher.api.presets import OUTSIDE
 from lib_finisher.api.problems import Problem, RequestError, shown, unknown_keys
 from lib_finisher.api.requests import RANDOM_SEED, FinishRequest, Limits, Offer, Reading, json_object, read_plan
 from lib_finisher.finished import Finished
@@ -31,7 +31,7 @@ from lib_finisher.store.recent import Recent
 from lib_finisher.store.results import digest
 
 _KEYS = ("id", "key", "picture", "infotext", "recipe", "pass", "base", "typed", "styles")
-_SECTIONS = ("version", CHOICE, BASE, Detail.name)
+_SECTIONS = (*OUTSIDE, BASE, Detail.name)
 _NAMED = ("sampler", "scheduler")
 _MASK_SIDE = 256
 _RED = (255, 38, 26)

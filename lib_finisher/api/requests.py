@@ -17,6 +17,7 @@ from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.infotext.seeds import SEEDS
 from lib_finisher.recipe import SECTIONS, Recipe
+from lib_finisher.sampler_names import sampler_here
 from lib_finisher.stages.detail import DetailPass
 from lib_finisher.stages.diffusion import MOST_STEPS
 from lib_finisher.stages.stage import Base
@@ -194,7 +195,11 @@ def _read(
         problems += from_settings(error, "recipe")
     base_data = data.get("base", {})
     base = _settings(BaseFields, base_data, "base", problems)
+    base = _with_sampler(base, offer)
     given = {name: getattr(base, name) for name in base_data if hasattr(base, name)} if not problems else {}
+    if base.scheduler and given.get("sampler"):
+        # The sampler's name may have brought it.
+        given["scheduler"] = base.scheduler
     for name in ("sampler", "scheduler"):
         wrong = offer.problem(name, getattr(base, name))
         if wrong:
@@ -204,6 +209,16 @@ def _read(
     if problems or recipe is None:
         raise RequestError(problems)
     return FinishRequest(tuple(pictures), tuple(masks), recipe, recipe_data, given)
+
+
+def _with_sampler(base: BaseFields, offer: Offer) -> BaseFields:
+    """The sampler and the schedule as this host names them, where it has the sampler."""
+    samplers, schedulers = (offer.choices.get(name, ()) for name in ("sampler", "scheduler"))
+    found = sampler_here(base.sampler, base.scheduler, samplers, schedulers) if base.sampler and samplers else None
+    if found is None or (base.scheduler and schedulers and not found[1]):
+        # What is wrong with them is said of the names as they came.
+        return base
+    return replace(base, sampler=found[0], scheduler=found[1])
 
 
 def _settings(settings: type[Any], data: Any, where: str, problems: list[Problem]) -> Any:

@@ -15,6 +15,7 @@ from lib_finisher.infotext.layout import is_json, read_layout
 from lib_finisher.infotext.seeds import read_seed
 from lib_finisher.json_text import json_text
 from lib_finisher.recipe import Recipe, recorded
+from lib_finisher.sampler_names import sampler_here
 from lib_finisher.stages.stage import Base
 
 KEY, KEY_VERSION, KEY_SIZE = "Finisher", "Finisher version", "Finisher size"
@@ -56,9 +57,12 @@ def beside_json(own: str, told: Mapping[str, str]) -> dict[str, str]:
     return {OWN_KEYWORD: json_text(dict(told))} if is_json(own) else {}
 
 
-def recipe_pairs(recipe: Recipe, family: str) -> dict[str, str]:
-    """The recipe as the infotext tells it; pasting it brings the recipe back."""
-    return {KEY: json.dumps(recorded(recipe, family)), KEY_VERSION: __version__}
+def recipe_pairs(recipe: Recipe, family: str, by_hand: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The recipe as the infotext tells it; pasting it brings the recipe back, on a checkpoint of any family.
+
+    What recipe data says `by_hand` is told even where it is a default.
+    """
+    return {KEY: json.dumps(recorded(recipe, family, by_hand)), KEY_VERSION: __version__}
 
 
 def preset_pairs(names: Sequence[str], content: str) -> dict[str, str]:
@@ -112,27 +116,16 @@ def base_fields(parsed: Mapping[str, Any], samplers: Sequence[str], schedulers: 
             fields[name] = value
     if str(parsed.get("Tiling", "")) == "True":
         fields["tiling"] = True
-    sampler, scheduler = _sampler(str(parsed.get("Sampler", "")), str(parsed.get("Schedule type", "")), samplers)
-    if not sampler:
-        for end in schedulers:
-            name = str(parsed.get("Sampler", "")).removesuffix(f" {end}")
-            if name in samplers:
-                sampler, scheduler = name, end
-    if sampler:
-        fields["sampler"] = sampler
-        fields["scheduler"] = scheduler if scheduler in schedulers else ""
+    told = str(parsed.get("Sampler", "")), str(parsed.get("Schedule type", ""))
+    found = sampler_here(*told, samplers, schedulers) if told[0] else None
+    if found is not None:
+        fields["sampler"], fields["scheduler"] = found
     return fields
 
 
 def says_tiling(infotext: str) -> bool:
     """Whether a picture's infotext says that it was made to go on at its other side."""
     return read_layout(infotext).pairs.get("Tiling") == "True"
-
-
-def _sampler(name: str, scheduler: str, samplers: Sequence[str]) -> tuple[str, str]:
-    if f"{name} {scheduler}" in samplers:
-        return f"{name} {scheduler}", ""
-    return (name, scheduler) if name in samplers else ("", "")
 
 
 def infotext_line(pairs: Iterable[tuple[str, str]]) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib_finisher.controls import Control, SettingsError, controls_of, differences, read, write
+from lib_finisher.hints import did_you_mean
 from lib_finisher.presets.preset import Fragment
-from lib_finisher.recipe import SCHEMA, SECTIONS, VERSION, Recipe, read_recipe
+from lib_finisher.recipe import ABOUT, SCHEMA, SECTIONS, VERSION, Recipe, read_recipe
 
 MISSING = object()
 EVERY = "every"
@@ -38,12 +39,50 @@ def usable(data: Fragment, where: str = "") -> tuple[dict[str, dict[str, Any]], 
     for section, controls in data.items():
         settings = SECTIONS.get(section)
         if settings is None:
-            notes += [f"{where}{section}: there is no such stage here; it is left out"] if section != VERSION else []
+            notes += [f"{where}{section}: there is no such stage here; it is left out"] if section not in ABOUT else []
             continue
         kept = _usable_controls(settings, controls, f"{where}{section}", notes)
         if kept:
             clean[section] = kept
     return clean, tuple(notes)
+
+
+def known_part(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Recipe data without stages and controls that this Finisher does not know, and a line for each that is left out.
+
+    Whether the values of the others are accepted is `recipe.read_recipe`'s affair: what is asked for by hand is refused
+    where it is wrong, not replaced.
+    """
+    notes: list[str] = []
+    known: dict[str, Any] = {}
+    for section, controls in data.items():
+        settings = SECTIONS.get(section)
+        if settings is None and section not in ABOUT:
+            hint = did_you_mean(section, list(SECTIONS))
+            notes.append(f"{section}: there is no such stage here, so it is left out.{hint}")
+        else:
+            known[section] = _known_controls(settings, controls, section, notes) if settings else controls
+    return known, tuple(notes)
+
+
+def _known_controls(settings: type, controls: Any, where: str, notes: list[str]) -> Any:
+    if not isinstance(controls, Mapping):
+        return controls
+    rows = {row.name: row for row in controls_of(settings)}
+    known: dict[str, Any] = {}
+    for name, value in controls.items():
+        row = rows.get(name)
+        if row is None:
+            hint = did_you_mean(str(name), list(rows))
+            notes.append(f"{where}.{name}: there is no such control here, so it is left out.{hint}")
+        elif row.item is not None and isinstance(value, list):
+            known[name] = [
+                _known_controls(row.item, item, f"{where}.{name}.{number}", notes)
+                for number, item in enumerate(value, 1)
+            ]
+        else:
+            known[name] = value
+    return known
 
 
 def laid_over(below: Fragment, above: Fragment) -> dict[str, dict[str, Any]]:

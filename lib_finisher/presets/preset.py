@@ -15,7 +15,7 @@ from lib_finisher.json_text import json_text
 from lib_finisher.presets.errors import NewerSchema, PresetError
 from lib_finisher.presets.migrations import MARK, schema_for, to_current
 from lib_finisher.presets.pattern import Pattern, PatternError
-from lib_finisher.recipe import FIRST, SCHEMA, VERSION
+from lib_finisher.recipe import FIRST, SCHEMA, VERSION, of_any_family
 
 AUTO, NONE = "auto", "none"
 MOST_NAME, MOST_TEXT, MOST_RULES = 300, 10_000, 200
@@ -169,7 +169,7 @@ def read_preset(data: Any, name: str = "") -> Preset:
     problems += [f"{key}: it must be {noun}" for key, noun in wrong]
     if problems:
         raise PresetError(f"the preset {values['name']!r} cannot be read: {'; '.join(problems)}.")
-    stages = dict(data.get("recipe", {}))
+    stages = of_any_family(data.get("recipe", {}))
     version = _version(stages.pop(VERSION, FIRST))
     preset = Preset(
         **values,

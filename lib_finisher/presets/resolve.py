@@ -24,6 +24,7 @@ from lib_finisher.presets.origins import (
     origins_of,
 )  # fmt: skip
 from lib_finisher.presets.preset import AUTO, NONE, Fragment, Match, Preset, digest_of, key_of
+from lib_finisher.recipe import FAMILY as OF_FAMILY
 from lib_finisher.recipe import FIRST, SCHEMA, VERSION, Recipe, read_recipe, version_of
 from lib_finisher.stages.diffusion import FLOW_FAMILIES
 
@@ -107,11 +108,12 @@ def resolve(
     sources = [(Origin(item.layer, item.entry.preset.name), item.content) for item in layers]
     sources.append((Origin(YOU), {key: value for key, value in mine.items() if isinstance(value, Mapping)}))
     oldest = (Origin(item.layer, item.entry.preset.name) for item in layers if item.entry.preset.version == version)
-    origins = origins_of(recipe, checkpoint.family, sources, (version, next(oldest, Origin(DEFAULT))))
+    family = str(mine.get(OF_FAMILY, checkpoint.family))
+    origins = origins_of(recipe, family, sources, (version, next(oldest, Origin(DEFAULT))))
     instead: dict[str, Sequence[str]] = {}
     for layer in layers:
         instead |= layer.entry.preset.instead
-    return Resolved(recipe, checkpoint.family, MappingProxyType(origins), layers, content, notes, instead, version)
+    return Resolved(recipe, family, MappingProxyType(origins), layers, content, notes, instead, version)
 
 
 def said_to(preset: Preset, checkpoint: Checkpoint) -> Fragment:

@@ -138,14 +138,22 @@ def sampling_of(settings: Diffusion, base: Base) -> Sampling:
 def prompts_of(settings: Diffusion, base: Base) -> tuple[str, str]:
     """(prompt, negative prompt) of a stage: its own, or the base's.
 
-    Where LoRA and styles are carried, an own prompt gets the base's extra networks if it names none, and the base's
-    styles unless it takes the base prompt up, which has them already.
+    Where LoRA and styles are carried, an own prompt gets the base's styles, unless it takes the base prompt up, which
+    has them already, and beside its own and the styles' each of the base's extra networks that it does not name itself.
     """
     prompt = _filled(settings.prompt, base.prompt, base.style if settings.carry else "")
     negative = _filled(settings.negative_prompt, base.negative_prompt, base.negative_style if settings.carry else "")
-    if settings.carry and not EXTRA_NETWORK.search(prompt):
-        prompt = " ".join([prompt, *EXTRA_NETWORK.findall(base.prompt)])
+    if settings.carry:
+        named = {_network(tag) for tag in EXTRA_NETWORK.findall(prompt)}
+        missing = [tag for tag in dict.fromkeys(EXTRA_NETWORK.findall(base.prompt)) if _network(tag) not in named]
+        prompt = " ".join([prompt, *missing])
     return prompt, negative
+
+
+def _network(tag: str) -> tuple[str, str]:
+    """What a tag such as <lora:name:0.8> names, whatever its weight; the hosts take <lyco:...> for <lora:...>."""
+    kind, _, rest = tag[1:-1].partition(":")
+    return "lora" if kind == "lyco" else kind, rest.partition(":")[0].strip()
 
 
 def estimated(size: Size, patches: Sequence[Patch], sampling: Sampling, host: Host) -> Estimate:

@@ -26,7 +26,7 @@ from lib_finisher.infotext import writing as infotext
 from lib_finisher.infotext.layout import pairs_of as pairs_in
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
-from lib_finisher.recipe import SCHEMA, SECTIONS, default_recipe, read_recipe
+from lib_finisher.recipe import SECTIONS, default_recipe, read_recipe
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Base, Tools, Work
 from tests.conftest import PORTRAIT
@@ -408,7 +408,7 @@ def test_the_schema_is_the_table() -> None:
 def test_the_schemas_defaults_make_the_default_recipe(family: str) -> None:
     answer = json.loads(json.dumps(answers.schema_json(OFFER, LIMITS, family)))
     data = {item["name"]: {row["name"]: row["default"] for row in item["controls"]} for item in answer["stages"]}
-    assert read_recipe({"version": SCHEMA, **data}, family) == default_recipe(family)
+    assert read_recipe({"version": answer["schema"], **data}, family) == default_recipe(family)
 
 
 def test_the_share_of_a_job() -> None:

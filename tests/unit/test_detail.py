@@ -120,7 +120,8 @@ def test_each_entry_takes_up_the_base_prompt_networks_and_styles(host: EmbeddedH
     )
     patches = chosen(host, [LEFT, MIDDLE, RIGHT, HAND], one).patches
     assert [patch.prompt for patch in patches] == [
-        "base <lora:hero:1>, blue", "a man, oil <lora:hero:1>", "base <lora:hero:1>", "<lora:own:1> x, oil",
+        "base <lora:hero:1>, blue", "a man, oil <lora:hero:1>", "base <lora:hero:1>",
+        "<lora:own:1> x, oil <lora:hero:1>",
     ]  # fmt: skip
     assert [patch.negative_prompt for patch in patches] == ["ugly", *["bad, worse"] * 3]
     bare = chosen(host, [LEFT, MIDDLE], replace(one, carry=False)).patches

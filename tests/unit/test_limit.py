@@ -13,7 +13,7 @@ from lib_finisher.hosts.port import Sampling
 from lib_finisher.imaging.arrays import from_uint16, to_uint16
 from lib_finisher.imaging.geometry import Box
 from lib_finisher.pipeline import Pipeline
-from lib_finisher.recipe import SCHEMA, assign, read_recipe, recorded
+from lib_finisher.recipe import assign, read_recipe, recorded
 from lib_finisher.redraw.limit import within
 from lib_finisher.stages.diffusion import Diffusion, prompts_of
 from lib_finisher.stages.order import NAMES
@@ -158,13 +158,11 @@ def test_previews_mark_what_is_redrawn(host: EmbeddedHost, picture: np.ndarray, 
 
 
 def test_what_differs_is_recorded_relative_to_the_family() -> None:
-    data = {
-        "version": SCHEMA, "base": {"finish_only": True}, "detail": {"passes": [{"denoising_strength": 0.5}, {}]},
-    }  # fmt: skip
-    recipe = read_recipe(data, "flux")
-    assert recorded(recipe, "flux") == data
+    data = {"base": {"finish_only": True}, "detail": {"passes": [{"denoising_strength": 0.5}, {}]}}
+    recipe = read_recipe({"version": 2, **data}, "flux")
+    assert recorded(recipe, "flux") == {"version": 2, "family": "flux", **data}
     assert read_recipe(recorded(recipe, "flux"), "flux") == recipe
-    assert recorded(read_recipe({"version": SCHEMA}, "flux"), "flux") == {"version": SCHEMA}
+    assert recorded(read_recipe({"version": 2}, "flux"), "flux") == {"version": 2, "family": "flux"}
 
 
 BASE = Base(
@@ -178,7 +176,7 @@ BASE = Base(
     [
         ({}, ("a cat, masterpiece <lora:fur:0.7>", "dog, ugly")),
         ({"prompt": "an eye"}, ("an eye, masterpiece <lora:fur:0.7>", "dog, ugly")),
-        ({"prompt": "an eye <lora:iris:1>"}, ("an eye <lora:iris:1>, masterpiece", "dog, ugly")),
+        ({"prompt": "an eye <lora:iris:1>"}, ("an eye <lora:iris:1>, masterpiece <lora:fur:0.7>", "dog, ugly")),
         # The base prompt has its styles and extra networks already: once is enough.
         ({"prompt": "[PROMPT], close up"}, ("a cat, masterpiece <lora:fur:0.7>, close up", "dog, ugly")),
         ({"negative_prompt": "blur"}, ("a cat, masterpiece <lora:fur:0.7>", "blur, ugly")),

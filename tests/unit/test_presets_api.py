@@ -112,8 +112,12 @@ def test_show_follows_the_choice(around: Surroundings) -> None:
         ask(around, "show", recipe={"preset": "Gone"})
     with pytest.raises(RequestError, match=r"recipe\.preset: .*list of names"):
         ask(around, "show", recipe={"preset": 3})
-    with pytest.raises(RequestError, match=r"recipe\.refine\.stepps: there is no such control"):
-        ask(around, "show", recipe={"refine": {"stepps": 1}})
+    told = ask(around, "show", recipe={"refine": {"stepps": 1, "steps": 8}, "glow": {"on": True}})
+    assert told["values"]["refine"]["steps"] == 8, "the rest holds"
+    assert "refine.stepps: there is no such control here, so it is left out. Did you mean 'steps'?" in told["notes"]
+    assert any(note.startswith("glow: there is no such stage here") for note in told["notes"])
+    with pytest.raises(RequestError, match=r"recipe\.refine\.steps: 'many' is not accepted"):
+        ask(around, "show", recipe={"refine": {"steps": "many"}})
 
 
 def test_what_is_not_here_is_replaced_in_presets_and_left_alone_in_what_is_asked_by_hand(around: Surroundings) -> None:

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from lib_finisher.api.presets import split
+from lib_finisher.controls import SettingsError
 from lib_finisher.hosts.webui.arguments import read_arguments
+from lib_finisher.infotext.writing import recipe_pairs
 from lib_finisher.presets.builtin import BUILT_IN
 from lib_finisher.presets.matching import Checkpoint, Entry
 from lib_finisher.presets.preset import read_preset, text_of
-from lib_finisher.presets.resolve import read_choice, resolve
+from lib_finisher.presets.resolve import Choice, read_choice, resolve
 from lib_finisher.presets.share import from_infotext
 from lib_finisher.recipe import SCHEMA, Recipe, assign, read_recipe, recorded, write_recipe
 from lib_finisher.ui.table import Offer, page_table
@@ -145,3 +147,41 @@ def test_a_preset_of_version_1_above_or_below_one_of_today() -> None:
         assert switched_on(found.recipe) == expected
         brought = found.origins["texture.enabled"].preset
         assert brought == ("old" if "old" in names else ""), "the page names who switched it on"
+
+
+@pytest.mark.parametrize("read_on", ["sdxl", "flux", "embedded", "", "a family of tomorrow"])
+@pytest.mark.parametrize("ran_on", ["sdxl", "flux", "sd1", ""])
+def test_what_was_used_comes_back_on_any_family(ran_on: str, read_on: str) -> None:
+    for said in ({"version": 2, "refine": {"enabled": True}}, {"version": 2, "detail": {"passes": [{"steps": 9}, {}]}}):
+        used = read_recipe(said, ran_on)
+        (text,) = (value for key, value in recipe_pairs(used, ran_on).items() if key == "Finisher")
+        if ran_on:
+            assert json.loads(text)["family"] == ran_on
+            # Pasted, as data of the page or of a program.
+            assert read_recipe(json.loads(text), read_on) == used
+            assert resolve(Checkpoint("m", family=read_on), [], json.loads(text)).recipe == used
+        # As a preset, which says for itself what it means where it is switched on.
+        preset = from_infotext(f"x\nSteps: 20, Seed: 5, Finisher: {json.dumps(text)}, Finisher version: 1", "again")
+        assert "family" not in preset.recipe
+        if ran_on or not read_on:
+            got = resolve(Checkpoint("m", family=read_on), [Entry(preset)], None, Choice(("again",), False)).recipe
+            for stage in switched_on(used):
+                assert got[stage] == used[stage], stage
+
+
+def test_what_is_typed_is_written_even_where_it_is_a_default() -> None:
+    typed = {"version": 2, "refine": {"denoising_strength": 0.35}, "detail": {"passes": [{"confidence": 0.3}, {}]}}
+    used = read_recipe(typed, "sdxl")
+    plain = recorded(used, "sdxl")
+    assert "refine" not in plain
+    told = recorded(used, "sdxl", typed)
+    assert told["refine"] == {"denoising_strength": 0.35}
+    assert told["detail"]["passes"] == [{"confidence": 0.3}, {}]
+    assert read_recipe(told, "flux") == used
+    for unusual in ({"refine": 3}, {"refine": {"gone": 1}}, {"moon": {"x": 1}}, {"detail": {"passes": ["x"]}}):
+        assert read_recipe(recorded(used, "sdxl", unusual)) == used
+
+
+def test_a_family_that_is_no_name_is_refused() -> None:
+    with pytest.raises(SettingsError, match="family: 3 is not accepted"):
+        read_recipe({"family": 3})

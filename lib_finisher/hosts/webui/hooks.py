@@ -51,6 +51,7 @@ class _Run:
     `budget` is what was learned of the device's memory; `ahead` holds the pictures of this batch finished together;
     `others_let_go` says that other extensions have let go of the model in this iteration. `beside` are the
     bases, and the pictures without the stage that is compared, with their infotexts; they join the others at the end.
+    `notes` say what of the recipe was done otherwise, for every picture.
     """
 
     host: WebuiHost
@@ -61,6 +62,7 @@ class _Run:
     ahead: dict[int, tuple[Bytes, Finished]] = field(default_factory=dict)
     others_let_go: bool = False
     beside: list[tuple[Image.Image, str]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 def before_process(p: Any, values: Sequence[Any]) -> None:
@@ -110,10 +112,10 @@ def _begin(p: Any, recipe: Mapping[str, Any]) -> None:
     wanted = settings.read()
     host = WebuiHost(p, wanted.scripts)
     found = presets.effective(p, recipe)
-    for note in (*found.notes, *refiner.prepare(p)):
+    for note in refiner.prepare(p):
         p.comment(f"Finisher: {note}")
     control = HostControl(last=_makes_one_batch(p))
-    setattr(p, _RUN, _Run(host, control, found.recipe, wanted, AreaBudget(host.capabilities)))
+    setattr(p, _RUN, _Run(host, control, found.recipe, wanted, AreaBudget(host.capabilities), notes=found.notes))
     telling.recipe(p, found, host.model().family)
 
 
@@ -186,7 +188,7 @@ def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
     size = done.pixels.shape[1], done.pixels.shape[0]
     told = (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe), *refiner.notes(p))
     notes = [note for note in told if note]
-    telling.finished(p, done, notes)
+    telling.finished(p, done, notes, run.notes)
     base = pp.image
     if any(item.status in DONE for item in done.reports):
         finished = with_alpha(Image.fromarray(done.in_8_bits()), done.alpha)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,16 @@ from lib_finisher.recipe import FIRST, SECTIONS, SWITCH, VERSION, Recipe, assign
 
 @dataclass(frozen=True)
 class Effective:
-    """The recipe that runs, the presets that take part and the digits of what they say, and what is to be told."""
+    """The recipe that runs, the presets that take part and the digits of what they say, and what is to be told.
+
+    `by_hand` is what the user or the request says itself.
+    """
 
     recipe: Recipe
     names: tuple[str, ...] = ()
     content: str = ""
     notes: tuple[str, ...] = ()
+    by_hand: Mapping[str, Any] = field(default_factory=dict)
 
 
 @functools.cache
@@ -84,7 +88,12 @@ def effective(p: Any, data: Mapping[str, Any], checkpoint: str = "") -> Effectiv
             if origin is not None and origin.layer == DEFAULT:
                 data[section].pop(SWITCH)
         recipe = read_recipe(assign(data, varied), around.checkpoint.family)
-    return Effective(recipe, resolved.names, resolved.content, notes)
+    return Effective(recipe, resolved.names, resolved.content, notes, data)
+
+
+def notes_on(data: Any) -> tuple[str, ...]:
+    """What of a recipe's data is done otherwise with what this host has. Raises SettingsError and HostError."""
+    return resolved_for(data, surroundings())[1] if isinstance(data, Mapping) else ()
 
 
 def effective_before(p: Any, data: Mapping[str, Any]) -> Recipe:

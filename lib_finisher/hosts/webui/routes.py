@@ -32,7 +32,7 @@ from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, outer, told_fields
-from lib_finisher.hosts.webui.presets import reading, surroundings_of
+from lib_finisher.hosts.webui.presets import notes_on, reading, surroundings_of
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.pipeline import Pipeline
@@ -237,7 +237,9 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
         finally:
             host.close()
     bases = [work.base for work in works]
-    return answers.finished_json(done, asked.pictures, bases, recipe, family, asked.report)
+    return answers.finished_json(
+        done, asked.pictures, bases, recipe, family, asked.report, asked.recipe_data, notes_on(asked.recipe_data)
+    )
 
 
 def _planned(work: Work, recipe: Recipe, tools: Tools) -> Estimate:

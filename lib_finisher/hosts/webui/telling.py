@@ -53,13 +53,16 @@ def forget_picture(p: Any) -> None:
 
 def recipe(p: Any, used: Effective, family: str) -> None:
     """Record the recipe, so that pasting the infotext brings it back, and the presets that it came from."""
-    p.extra_generation_params.update(recipe_pairs(used.recipe, family))
+    p.extra_generation_params.update(recipe_pairs(used.recipe, family, used.by_hand))
     p.extra_generation_params.update(preset_pairs(used.names, used.content))
 
 
-def finished(p: Any, done: Finished, more: Sequence[str] = ()) -> None:
-    """What became of a picture; what was refused or done otherwise also stands under it."""
-    notes = [*notes_of(done), *more]
+def finished(p: Any, done: Finished, more: Sequence[str] = (), of_recipe: Sequence[str] = ()) -> None:
+    """What became of a picture; what was refused or done otherwise also stands under it.
+
+    What is said of the recipe comes first: it is true of every picture.
+    """
+    notes = [*of_recipe, *notes_of(done), *more]
     p.extra_generation_params.update(outcome_pairs(done, notes))
     for note in notes:
         p.comment(f"Finisher: {note}")
