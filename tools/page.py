@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -28,6 +29,7 @@ def main() -> int:
     log = DATA / "log.txt"
     with log.open("wb") as errors:
         server = subprocess.Popen(command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         assert server.stdout is not None
         for line in server.stdout:
