@@ -271,6 +271,15 @@ def test_an_attribute_of_the_object_replaces_its_method(host: Path) -> None:
 
 
 @each_host
+def test_programs_are_told_from_the_page(host: Path) -> None:
+    """The untouched base joins the pictures of the page only."""
+    assert "is_api" in fields_of(host, "StableDiffusionProcessing", own=False) | fields_of(
+        host, "StableDiffusionProcessing", own=True
+    )
+    assert (host / "modules" / "api" / "api.py").read_text(encoding="utf-8").count("p.is_api = True") >= 2
+
+
+@each_host
 def test_decoded_samples_are_not_decoded_again(host: Path) -> None:
     decoded = classes(host, "processing.py")["DecodedSamples"]
     assert [ast.unparse(item) for item in decoded.bases] == ["list"]
