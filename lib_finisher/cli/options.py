@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lib_finisher.cli import chosen_presets, detectors
+from lib_finisher.cli.console import warn
 from lib_finisher.controls import SettingsError
+from lib_finisher.json_text import repeated_keys
 from lib_finisher.recipe import SCHEMA, VERSION, Recipe, assign, default_recipe, read_recipe
 from lib_finisher.stages.upscale_targets import scaled_to
 
@@ -73,13 +75,16 @@ def _recipe_data(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {VERSION: SCHEMA}
     try:
-        data = json.loads(file.read_bytes())
+        text = file.read_bytes()
+        data = json.loads(text)
     except OSError as error:
         raise SettingsError([f"{file}: cannot be read ({error.strerror or error})."]) from error
     except (ValueError, RecursionError) as error:
         raise SettingsError([f"{file}: not valid JSON ({error})."]) from error
     if not isinstance(data, dict):
         raise SettingsError([f"{file}: a recipe is an object of stages."])
+    for key in repeated_keys(text):
+        warn(f"finisher: {file}: the key {key!r} is there twice; the last one counts")
     return data
 
 

@@ -102,7 +102,9 @@ def laid_over(below: Fragment, above: Fragment) -> dict[str, dict[str, Any]]:
         if passes is None or not every:
             continue
         if passes.name in controls:
-            merged[section][passes.name] = [{**every, **item} for item in controls[passes.name]]
+            merged[section][passes.name] = [
+                {**every, **item} if isinstance(item, Mapping) else item for item in controls[passes.name]
+            ]
         elif passes.name in before:
             merged[section][passes.name] = [{**item, **controls.get(EVERY, {})} for item in before[passes.name]]
     return merged
@@ -203,7 +205,10 @@ def _usable_controls(settings: type, controls: Mapping[str, Any], where: str, no
                 for number, item in enumerate(value, 1)
                 if isinstance(item, Mapping)
             ]
-            value = kept_passes if len(kept_passes) == len(value) else value
+            wrong = [(number, item) for number, item in enumerate(value, 1) if not isinstance(item, Mapping)]
+            if kept_passes:
+                notes += [f"{where}.{name}.{number}: {item!r:.60} is no pass; it is left out" for number, item in wrong]
+                value = kept_passes
         if _accepted(settings, name, value, where, notes):
             kept[name] = value
     return kept

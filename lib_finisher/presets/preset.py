@@ -70,7 +70,8 @@ class Preset:
     "flow" stands for all rectified-flow families. `stage` names the one stage that the preset is about, "" a whole
     recipe. `instead` names, best first, what takes the place of a model file that is not here. `more` is what another
     version of Finisher has written into the file: it is kept. Dates are UTC, as in 2026-11-21T10:00:00Z. `version` is
-    that of its recipes: what they leave out has that version's defaults, as far as nothing below says it.
+    that of its recipes: what they leave out has that version's defaults, as far as nothing below says it. `left_out`
+    says what of its file could not be used.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Preset:
     instead: Mapping[str, Sequence[str]] = field(default_factory=lambda: _NOTHING)
     more: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     version: int = SCHEMA
+    left_out: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def key(self) -> str:
@@ -108,7 +110,7 @@ class Preset:
     def as_json(self) -> dict[str, Any]:
         """The preset as JSON data of the current schema; `read_preset` gives the same preset back."""
         told: dict[str, Any] = {MARK: schema_for(self.version), "name": self.name}
-        told |= {name: getattr(self, name) for name in _TEXTS if getattr(self, name)}
+        told |= {name: getattr(self, name) for name in TEXTS if getattr(self, name)}
         if self.locked:
             told["locked"] = True
         if self.match:
@@ -118,9 +120,9 @@ class Preset:
         return {**told, **{key: _plain(value) for key, value in self.more.items() if key not in told}}
 
 
-_TEXTS = ("stage", "about", "notes", "author", "created", "changed")
+TEXTS = ("stage", "about", "notes", "author", "created", "changed")
 _OBJECTS = ("families", "variants", "instead")
-_KNOWN = frozenset({MARK, "name", "locked", "match", "recipe", *_TEXTS, *_OBJECTS})
+_KNOWN = frozenset({MARK, "name", "locked", "match", "recipe", *TEXTS, *_OBJECTS})
 
 
 def key_of(name: str) -> str:
@@ -159,13 +161,13 @@ def read_preset(data: Any, name: str = "") -> Preset:
     problems: list[str] = []
     _bounded(data, 0, problems)
     values: dict[str, Any] = {}
-    for key in ("name", *_TEXTS):
+    for key in ("name", *TEXTS):
         value, most = data.get(key, ""), MOST_NAME if key == "name" else MOST_TEXT
         if not isinstance(value, str) or len(value) > most:
             problems.append(f"{key}: it must be a text of at most {most} characters")
             value = ""
         values[key] = value
-    wrong = [(key, noun) for key, kind, noun in _SHAPES if not isinstance(data.get(key, kind()), kind)]
+    wrong = [(key, noun) for key, kind, noun in SHAPES if not isinstance(data.get(key, kind()), kind)]
     problems += [f"{key}: it must be {noun}" for key, noun in wrong]
     if problems:
         raise PresetError(f"the preset {values['name']!r} cannot be read: {'; '.join(problems)}.")
@@ -218,7 +220,7 @@ def with_name(preset: Preset, name: str) -> Preset:
     return replace(preset, name=name)
 
 
-_SHAPES = (
+SHAPES = (
     ("recipe", dict, "an object of stages"),
     ("families", dict, "an object of recipes"),
     ("variants", dict, "an object of recipes"),

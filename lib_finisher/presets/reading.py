@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from lib_finisher.json_text import repeated_keys
 from lib_finisher.presets.errors import PresetError
+from lib_finisher.presets.migrations import to_current
 from lib_finisher.presets.preset import MOST_BYTES, Preset, parse, read_preset
+from lib_finisher.presets.repairing import repaired
 
 _MOST_IN_A_FILE = MOST_BYTES * 2
 _BEGUN_SECONDS = 2.0
 
 
 def preset_in(file: Path) -> Preset:
-    """The preset in a file. Raises PresetError and OSError."""
+    """The preset in a file, without what is wrong in it, which it says. Raises PresetError and OSError."""
     with file.open("rb") as stream:
         data = stream.read(_MOST_IN_A_FILE)
     if len(data) >= _MOST_IN_A_FILE:
         raise PresetError(f"it is larger than {_MOST_IN_A_FILE} bytes")
-    return read_preset(parse(data), file.stem)
+    good, notes = repaired(to_current(parse(data), file.stem))
+    good.setdefault("name", file.stem)
+    twice = [f"the key {key!r} is there twice; the last one counts" for key in repeated_keys(data)]
+    return replace(read_preset(good, file.stem), left_out=(*twice, *notes))
 
 
 def half_written(file: Path) -> bool:

@@ -198,7 +198,7 @@ def _layers(
     for layer, entry, reason in found:
         content, told = usable(said_to(entry.preset, checkpoint), f"{entry.preset.name}: ")
         layers.append(Layer(layer, entry, reason, content))
-        notes += told
+        notes += [*(f"{entry.preset.name}: {line}" for line in entry.preset.left_out), *told]
     return tuple(layers), tuple(notes)
 
 
