@@ -60,7 +60,7 @@ def test_the_words_of_other_programs_lead_to_controls_that_there_are() -> None:
         (["--preset", "Portait"], "there is no preset 'Portait'. Did you mean 'Portrait'?"),
         (["--set", "upscale.upscaler=4x-UltraSharp"], "there is no upscaler '4x-UltraSharp' here."),
         (["--set", "texture.enabled=true", "--set", "texture.upscaler=1x-Skin"], "'1x-Skin' here."),
-        (["--set", "detail.detector=face_yunett"], "Did you mean 'face_yunet' or"),
+        (["--set", "detail.detector=face_yunett"], "There is no detector 'face_yunett'. Did you mean 'face_yunet'"),
         (["--set", "detail.detector=hand_yolov8n"], 'fetch it with: finisher detectors fetch "hand_yolov8n.pt"'),
         (["--set", "detail.sampler=DPM++ 2M"], "there is no sampler 'DPM++ 2M' here."),
         (["--preset", "Portrait", "--set", "upscale.upscaler=4x-Mine"], "there is no upscaler '4x-Mine' here."),
