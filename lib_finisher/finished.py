@@ -12,6 +12,7 @@ from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.notes import LeftOut
+from lib_finisher.quality.measured import Quality
 from lib_finisher.redraw.patch import Cost
 
 
@@ -19,7 +20,8 @@ from lib_finisher.redraw.patch import Cost
 class StageReport:
     """What one stage did to one picture. `status` is "ran", "skipped", "reused" or "failed".
 
-    `prompts` are those that wildcards were expanded in, by what they were for.
+    `prompts` are those that wildcards were expanded in, by what they were for. `quality` is what a stage that ran, now
+    or for the stored result, has gained and lost; None where it shows another frame.
     """
 
     stage: str
@@ -32,6 +34,7 @@ class StageReport:
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
+    quality: Quality | None = None
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -26,8 +26,11 @@ from lib_finisher.imaging.one_hue import one_hue_of
 from lib_finisher.imaging.transparency import bled, transparent
 from lib_finisher.imaging.wrap import Around, Wrap
 from lib_finisher.notes import LeftOut
+from lib_finisher.quality.measured import Quality, measured
+from lib_finisher.quality.sampling import one_frame
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.act import redraw
+from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.ladder import NO_MEMORY, AreaBudget, ran_out
 from lib_finisher.redraw.limit import fitted, limited, within
 from lib_finisher.redraw.mark import marked
@@ -35,6 +38,7 @@ from lib_finisher.redraw.patch import Outcome, Refusal, Request
 from lib_finisher.redraw.watching import PatchMemory
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import RESTRICTS, TO_REPAIR, BaseSettings, wrap_of
+from lib_finisher.stages.keep_detail import keeping_detail, searches_of
 from lib_finisher.stages.regions import moved, region_from
 from lib_finisher.stages.stage import (
     CHANGED,
@@ -45,12 +49,14 @@ from lib_finisher.stages.stage import (
     SATURATED,
     Base,
     Finder,
+    KeepDetail,
     Redraws,
     Stage,
     StageOutput,
     Tools,
     Work,
 )
+from lib_finisher.stages.texture import NAME as TEXTURE
 from lib_finisher.store.results import PatchStore, ResultStore, digest
 
 logger = logging.getLogger(__name__)
@@ -95,6 +101,8 @@ class InHand:
         self.key = ""
         self.running: Redraws | None = None
         self.request: Request | None = None
+        self.doubtful = False
+        self.quality: Quality | None = None
         self.seconds = 0.0
 
     def without(self, stage: Stage) -> InHand:
@@ -116,7 +124,8 @@ class Turn:
         self.hands = hands
         self.meter = meter
         self.settings: Any = means.recipe[stage.name]
-        self.tools = Tools(means.host, means.find, meter, means.assets, meter.model_run)
+        keep = means.recipe[TEXTURE].kept
+        self.tools = Tools(means.host, means.find, meter, means.assets, meter.model_run, keep)
         self.reads = stage.reads(self.settings)
         own = PatchStore(means.store) if means.store is not None and self.reads.samples else None
         self.unfinished = own if means.patches is None else None
@@ -138,6 +147,7 @@ class Turn:
     def settled_without_work(self, hand: InHand) -> bool:
         """Whether the stage is switched off, the run is interrupted, or its result is in the store."""
         hand.seconds = 0.0
+        hand.doubtful, hand.quality = False, None
         if not self.settings.enabled:
             self.report(hand, StageOutput(hand.work.pixels, "skipped", "switched off"))
             return True
@@ -159,6 +169,8 @@ class Turn:
         output.prompts = {str(label): str(text) for label, text in note.get("prompts", {}).items()}
         if "wrap" in note:
             output.wrap = Wrap(*note["wrap"])
+        if note.get("quality"):
+            hand.quality = Quality(**note["quality"])
         if "regions" in note:
             output.regions = tuple(region_from(item) for item in note["regions"])
         if note.get("mask") is not None and self.means.store is not None:
@@ -283,6 +295,8 @@ class Turn:
         """Hold a request to the user's mask, and mark what it redraws for whoever wants to see that."""
         if hand.around is not None:
             request = replace(request, noise_field=replace(request.noise_field, around=hand.around))
+        request, doubtful = keeping_detail(request, self.tools)
+        hand.doubtful = hand.doubtful or doubtful
         limit = self.limit_of(hand, request)
         if limit is not None:
             # What maps pixels too is held to the mask at its end; its soft edge must not count twice.
@@ -311,11 +325,14 @@ class Turn:
     def take_over(self, hand: InHand, output: StageOutput) -> None:
         """See `finish`. Raises MemoryError before it has changed anything in hand."""
         self.put_back(hand, output)
+        output.degraded = output.degraded or hand.doubtful
         limit = self.limit(hand)
         if output.status == "ran" and output.pixels is not hand.work.pixels:
             output.pixels = self.of_one_hue(hand.work.pixels, output.pixels)
         if limit is not None and self.stage.maps and output.status == "ran":
             output.pixels = within(hand.work.pixels, output.pixels, limit)
+        if output.status == "ran":
+            output = self.measured(hand, output)
         if output.stopped == "interrupted":
             hand.done.interrupted_in = self.stage.label.lower()
             output.reason = output.reason or "stopped before it was complete"
@@ -332,6 +349,7 @@ class Turn:
                 "left_out": [text for text in output.notes if isinstance(text, LeftOut)],
                 "prompts": output.prompts,
                 "refusals": refusals,
+                "quality": None if hand.quality is None else asdict(hand.quality),
             }
             if output.regions is not None:
                 note["regions"] = [region.as_json() for region in output.regions]
@@ -365,6 +383,19 @@ class Turn:
         hue = None if colours == CHANGED or not self.means.recipe[BASE].one_hue else one_hue_of(before)
         return after if hue is None else hue.kept(after, saturation=colours == SATURATED)
 
+    def measured(self, hand: InHand, output: StageOutput) -> StageOutput:
+        """Note what the stage has gained and lost; the output, or that of a failure where it is no picture."""
+        before, after = hand.work.pixels, output.pixels
+        if after is before:
+            return output
+        # What a crop leaves may well be black.
+        reason = broken(before if one_frame(size_of(before), size_of(after)) else after, after, "the stage made")
+        if reason:
+            return replace(_left_out(output, before, "failed", reason), degraded=True)
+        quality = measured(before, after)
+        hand.quality = None if quality is None else replace(quality, brought_back=output.transferred.share)
+        return output
+
     def settle(self, hand: InHand, output: StageOutput) -> None:
         """Report, and make the output the next stage's input."""
         if output.status in ("ran", "reused", "failed"):
@@ -396,6 +427,7 @@ class Turn:
             notes=tuple(output.notes),
             prompts=dict(output.prompts),
             refusals=tuple(f"{item.label}: {item.reason}" for item in output.refusals),
+            quality=hand.quality,
         )
         hand.done.reports.append(told)
         if not hand.aside:
@@ -404,6 +436,7 @@ class Turn:
     def key(self, work: Work, restricted: bool) -> str:
         """The hash of all that the stage's result depends on."""
         reads = self.reads
+        keep = self.tools.keep_detail if reads.keeps_detail else KeepDetail()
         told = {
             "stage": self.stage.name,
             "code": self.means.code,
@@ -417,6 +450,7 @@ class Turn:
             "restricted": restricted,
             "wrap": asdict(work.wrap),
             "one hue": self.means.recipe[BASE].one_hue,
+            "keep_detail": asdict(keep) if keep.strength > 0 else None,
         }
         mask = work.mask if reads.mask or restricted else None
         draft = to_uint16(work.draft) if reads.draft and work.draft is not None else None
@@ -427,7 +461,8 @@ class Turn:
     def detectors(self) -> list[str]:
         """What changes when a detector of the stage does."""
         told = []
-        for name, search in self.reads.detectors:
+        kept = searches_of(self.tools.keep_detail) if self.reads.keeps_detail else ()
+        for name, search in dict.fromkeys((*self.reads.detectors, *kept)):
             try:
                 told.append(self.means.identify(name, search))
             except DetectorError:

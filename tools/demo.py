@@ -10,17 +10,30 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HERE))
 
-from lib_finisher.cli import main as finisher  # noqa: E402
+from lib_finisher.cli.main import main as finisher  # noqa: E402
+from lib_finisher.cli.options import cache_folder  # noqa: E402
+from lib_finisher.detect.catalogue import Detectors  # noqa: E402
+from lib_finisher.hosts.embedded.engine import EmbeddedHost  # noqa: E402
+from lib_finisher.imaging.arrays import Pixels  # noqa: E402
 from lib_finisher.imaging.files import load_picture  # noqa: E402
+from lib_finisher.pipeline import Pipeline  # noqa: E402
+from lib_finisher.recipe import read_recipe  # noqa: E402
 from lib_finisher.review.page import write_page  # noqa: E402
+from lib_finisher.stages.order import NAMES  # noqa: E402
+from lib_finisher.stages.stage import Work  # noqa: E402
+from lib_finisher.stages.upscale_settings import MODEL_ONLY  # noqa: E402
 
 PORTRAIT = HERE / "examples" / "astronaut.png"
 OUT = HERE / "out" / "demo"
 REPORT = "report.json"
+FACTOR = 2
+# The loupe begins at the portrait's face.
+_LOOK_AT = (0.43, 0.22)
 
 
 def main() -> int:
@@ -48,7 +61,7 @@ def main() -> int:
 
 def _finish() -> int:
     """Run the command line as a user would, and keep its report."""
-    call = ["finish", str(PORTRAIT), "--out", str(OUT), "--upscale-to", "2", "--save-stages", "--no-cache"]
+    call = ["finish", str(PORTRAIT), "--out", str(OUT), "--upscale-to", str(FACTOR), "--save-stages", "--no-cache"]
     return finisher([*call, "--report", str(OUT / REPORT)])
 
 
@@ -60,7 +73,21 @@ def _page() -> None:
         (file.stem.partition("-")[2].capitalize(), load_picture(file).pixels)
         for file in sorted((OUT / "stages" / PORTRAIT.stem).glob("*.png"))
     ]
-    write_page(OUT / "index.html", "Finisher: a portrait, finished", load_picture(PORTRAIT).pixels, stages, report)
+    portrait = load_picture(PORTRAIT).pixels
+    title = "Finisher: a portrait, finished"
+    write_page(OUT / "index.html", title, portrait, stages, report, _model_alone(portrait), _LOOK_AT)
+
+
+def _model_alone(portrait: Pixels) -> Pixels | None:
+    """What the upscaler model makes of the portrait without Finisher; None where there is no model."""
+    host = EmbeddedHost(cache_folder() / "upscalers")
+    if not host.upscalers():
+        return None
+    recipe: dict[str, Any] = {name: {"enabled": False} for name in NAMES}
+    only = {"factor": FACTOR, "method": MODEL_ONLY, "upscaler_blend": 1.0}
+    recipe |= {"upscale": {"passes": [only]}, "texture": {"enabled": False, "keep_detail": 0}}
+    pipeline = Pipeline(host, Detectors().detect, read_recipe(recipe, host.model().family))
+    return pipeline.run([Work(portrait)])[0].pixels
 
 
 def _serve(port: int) -> None:

@@ -64,4 +64,5 @@ def stage_json(item: StageReport) -> dict[str, Any]:
         "size": [item.size.width, item.size.height],
         "notes": [*item.notes, *item.refusals],
         "prompts": dict(item.prompts),
+        "quality": None if item.quality is None else item.quality.as_json(),
     }

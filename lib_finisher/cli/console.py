@@ -33,6 +33,8 @@ def report_table(reports: Sequence[StageReport]) -> str:
         )
     lines = [_table(rows)]
     for item in reports:
+        if item.quality is not None:
+            lines.append(f"  measured ({item.label.lower()}): {item.quality.told}")
         lines += [f"  note ({item.label.lower()}): {text}" for text in (*item.notes, *item.refusals)]
     return "\n".join(lines)
 

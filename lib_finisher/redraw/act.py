@@ -22,6 +22,7 @@ from lib_finisher.hosts.port import (
     Skipped,
 )
 from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.detail_transfer import Transferred, lost_detail
 from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
@@ -260,6 +261,12 @@ class _Run:
         before = look(job.source, patch.box)
         change = change_in(locked, None if request.prepare is not None else sampled, before, patch)
         weight, detail = patch.weight(), self.detail[job.request]
+        kept, transferred = request.detail_transfer, Transferred()
+        if kept is not None and patch.denoising_strength <= kept.most:
+            where = None if kept.mask is None else np.asarray(look(kept.mask, patch.box))
+            lost, transferred = lost_detail(before, before + change, kept.strength, kept.noise, where, weight)
+            change += lost
+            locked = before + change
         if detail is not None:
             tile = locked if patch.unscaled else before + change
         weigh(change, weight)
@@ -268,6 +275,7 @@ class _Run:
             if reason:
                 self.refuse(job, reason)
                 return
+        self.outcomes[job.request].transferred += transferred
         if detail is not None:
             detail.add(tile, weight, patch.box)
         picture = self.outcomes[job.request].picture

@@ -9,6 +9,7 @@ import numpy as np
 
 from lib_finisher.hosts.port import Sampling
 from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.detail_transfer import Transferred
 from lib_finisher.imaging.geometry import Box, Size
 from lib_finisher.redraw.noise import FieldCrop, NoiseField
 
@@ -69,6 +70,20 @@ class ColourLock:
     strength: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class DetailTransfer:
+    """How the fine detail that a redraw smooths comes back: by `strength` (0..1), where `mask` (height, width; 0..1) is
+    in the picture, None meaning everywhere.
+
+    `noise` is that of the picture. Patches with a denoising strength above `most` are to look otherwise and get none.
+    """
+
+    strength: float
+    noise: float = 0.0
+    mask: Mask | None = None
+    most: float = 1.0
+
+
 Gate = Callable[[Patch, Pixels, Pixels], str]
 """Given a patch and its box before and after, why the redraw is refused; an empty text accepts it."""
 
@@ -86,7 +101,8 @@ class Request:
 
     `together` says that overlapping patches form one layout whose weights sum to one (tiles); otherwise patches that
     overlap are redrawn one after the other, each on what the earlier ones left. `limit` (height, width) is the user's
-    mask in this picture, where the stage has moved it; None where it lies as it did before the stage.
+    mask in this picture, where the stage has moved it; None where it lies as it did before the stage. `replaces` says
+    that what is there is filler or is to go, so that none of its detail may come back.
     """
 
     picture: Pixels
@@ -99,6 +115,8 @@ class Request:
     prepare: Prepare | None = None
     polish: Polish | None = None
     limit: Mask | None = None
+    replaces: bool = False
+    detail_transfer: DetailTransfer | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +153,8 @@ class Outcome:
 
     `redrawn` are the labels of the patches that were, each once however many pieces it took. `stopped` is "",
     "interrupted" or "skipped"; then the picture holds the patches finished before. `degraded` says that memory was
-    short: another run may do better. `prompts` are those that wildcards were expanded in, by label.
+    short: another run may do better. `prompts` are those that wildcards were expanded in, by label. `transferred` is
+    the fine detail that came back.
     """
 
     picture: Pixels
@@ -145,6 +164,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     prompts: dict[str, str] = field(default_factory=dict)
     recalled: int = 0
+    transferred: Transferred = Transferred()
     degraded: bool = False
     stopped: str = ""
 

@@ -130,6 +130,7 @@ class Extend(KeepsColours):
                 noise_field=NoiseField(work.base.seed, salt),
                 colour_lock=ColourLock("ring", settings.colour_lock),
                 together=True,
+                replaces=True,
             )
             output.take(outcome)
             if outcome.stopped:

@@ -24,7 +24,7 @@ from lib_finisher.stages.repair_regions import (
     regions,
     searching,
 )
-from lib_finisher.stages.repair_settings import RepairSettings
+from lib_finisher.stages.repair_settings import FILL, RepairSettings
 from lib_finisher.stages.stage import FADED, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 
 __all__ = ["Repair", "RepairSettings", "regions"]
@@ -61,6 +61,7 @@ class Repair(KeepsColours):
             colour_lock=ColourLock("ring", settings.colour_lock),
             gate=judging(settings, tools.find),
             prepare=filling(settings),
+            replaces=settings.content == FILL,
         )
         output.take(outcome)
         if outcome.accepted:

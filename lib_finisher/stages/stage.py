@@ -12,6 +12,7 @@ from lib_finisher.detect.detection import Detection
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.hosts.port import Array, Host, ModelFacts, Watch
 from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.detail_transfer import Transferred
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.wrap import Around, Wrap
 from lib_finisher.redraw.patch import Cost, Outcome, Refusal, Request
@@ -70,11 +71,24 @@ class Work:
         return size_of(self.pixels)
 
 
+@dataclass(frozen=True)
+class KeepDetail:
+    """By how much (0..1) and where the fine detail that is lost comes back; see `stages.keep_detail`.
+
+    `where` is one of the places of texture, `detector` what it names for finding persons.
+    """
+
+    strength: float = 0.0
+    where: str = "everywhere"
+    detector: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Tools:
     """What a stage may use: the engine, the detectors, where it may be stopped, and the files that settings name.
 
     `model_run` gives what watches an upscaler model of that name run over so many megapixels; see `Meter.model_run`.
+    `keep_detail` is how much of the picture's fine detail the run keeps.
     """
 
     host: Host
@@ -82,6 +96,7 @@ class Tools:
     watch: Watch
     assets: Assets = Assets()
     model_run: Callable[[str, float], AbstractContextManager[Watch]] | None = None
+    keep_detail: KeepDetail = KeepDetail()
 
     def model(self, checkpoint: str = "") -> ModelFacts:
         """The checkpoint that will run."""
@@ -106,6 +121,7 @@ class StageOutput:
     `mask` and `alpha` go with the picture where the stage moved them (extend, upscale), `regions` where it knows of new
     ones (detail) or moved them (upscale), in pixels of its own picture. A `degraded` result is not kept for another
     run: memory was short, or something that is usually there failed. A failed stage hands back what is still good.
+    `transferred` is the fine detail that came back.
     """
 
     pixels: Pixels
@@ -119,6 +135,7 @@ class StageOutput:
     alpha: Mask | None = None
     regions: tuple[Region, ...] | None = None
     wrap: Wrap | None = None
+    transferred: Transferred = Transferred()
     degraded: bool = False
     stopped: str = ""
 
@@ -128,6 +145,7 @@ class StageOutput:
         self.refusals += outcome.refusals
         self.notes += outcome.notes
         self.prompts |= outcome.prompts
+        self.transferred += outcome.transferred
         self.degraded = self.degraded or outcome.degraded or bool(outcome.failures)
         if outcome.recalled:
             self.notes.append(f"{outcome.recalled} patches were taken up from an earlier, unfinished run")
@@ -154,7 +172,8 @@ class Reads:
     """What a stage's result depends on beside the picture, the seed and its settings.
 
     `samples`: the engine, prompts and sampling of the base. `detectors`: each detector's name and how it looks.
-    `assets`: the kind and the name of each file that the settings name.
+    `assets`: the kind and the name of each file that the settings name. What samples or enlarges also depends on how
+    much of the fine detail the run is to keep.
     """
 
     samples: bool = False
@@ -164,6 +183,11 @@ class Reads:
     draft: bool = False
     detectors: tuple[tuple[str, Search], ...] = ()
     assets: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def keeps_detail(self) -> bool:
+        """Whether lost detail comes back in it."""
+        return self.samples or self.upscalers
 
 
 MARGIN = 64

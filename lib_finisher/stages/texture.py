@@ -16,16 +16,19 @@ from lib_finisher.stages.cover import covering, masked, mend, told_of, touched
 from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
 from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look
+from lib_finisher.stages.keep_detail import keeping_detail
 from lib_finisher.stages.stage import FADED, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.texture_model import grained, models_for
 from lib_finisher.stages.texture_settings import TextureRedraw, TextureSettings
 from lib_finisher.stages.texture_where import EVERYWHERE, SEARCH, Place, around, detectors_for, place_of
 
+NAME = "texture"
+
 
 class Texture(KeepsColours):
     """See the module."""
 
-    name = "texture"
+    name = NAME
     label = "Texture"
     settings = TextureSettings
     borders = FADED
@@ -73,7 +76,7 @@ class Texture(KeepsColours):
             told.append(f"nothing to redraw: {_nothing(place)}")
             return True
         mask = None if place is None else places.mask(one.where(settings.where))
-        outcome = yield Request(
+        request = Request(
             picture=output.pixels,
             patches=tuple(patches if mask is None else [masked(patch, mask) for patch in patches]),
             sampling=sampling_of(one, work.base),
@@ -81,6 +84,9 @@ class Texture(KeepsColours):
             colour_lock=ColourLock("tile", one.colour_lock),
             together=True,
         )
+        if one.where(settings.where) == settings.where:
+            request, _ = keeping_detail(request, tools, within=True)
+        outcome = yield request
         output.take(outcome)
         if outcome.stopped:
             told.append(f"stopped after {outcome.accepted} of {len(patches)} patches, which are not used")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
-from lib_finisher.stages.diffusion import strengths
+from lib_finisher.stages.diffusion import EMBEDDED, strengths
+from lib_finisher.stages.stage import KeepDetail
 from lib_finisher.stages.texture_where import EVERYWHERE, PLACES
 from lib_finisher.stages.tiled import TILES, Tiled
 
 AS_STAGE = "as the stage"
 _MOST_PASSES = 2
 
-_MODEL, _WHERE = "Model", "Where"
+_MODEL, _WHERE, _KEEP = "Model", "Where", "Detail transfer"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class TextureSettings:
         EVERYWHERE, label="Where", prominent=True, group=_WHERE,
         help="Everywhere, or only on skin, persons or faces, as detectors find them.", choices=PLACES,
     )  # fmt: skip
+    keep_detail: float = control(
+        0.5, label="Keep the draft's detail", group=_KEEP,
+        help="Texture that a redraw or an upscaler smooths comes back, with Enable off too; 0 is off, 1 all of it.",
+        minimum=0.0, maximum=1.0, step=0.05, families={EMBEDDED: 1.0}, before={1: {"": 0.0, EMBEDDED: 0.0}},
+    )  # fmt: skip
     detector: str = control(
         "", empty="faces only", several=True, label="Person detectors", group=_WHERE,
         help="Finding persons beside faces, separated by commas; segmentation is best. Empty: faces only.",
@@ -84,6 +90,11 @@ class TextureSettings:
     passes: tuple[TextureRedraw, ...] = passes(
         TextureRedraw, (TextureRedraw(),), label="Passes", help="Texture redraws in turn.", most=_MOST_PASSES
     )
+
+    @property
+    def kept(self) -> KeepDetail:
+        """How much of the picture's fine detail the whole run keeps."""
+        return KeepDetail(self.keep_detail, self.where, self.detector)
 
     @property
     def models(self) -> bool:

@@ -19,6 +19,7 @@ from lib_finisher.stages.cover import covering, mend, told_of
 from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
 from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look
+from lib_finisher.stages.keep_detail import restored_detail
 from lib_finisher.stages.latent import latent_request
 from lib_finisher.stages.regions import Region, moved
 from lib_finisher.stages.stage import (
@@ -67,10 +68,14 @@ class Upscale(KeepsColours):
             latent = one.redraws and one.upscaler in tools.host.capabilities.latent_upscalers
             around, source = _carried_on(output.pixels, target, wrap)
             whole, upscaler = target.enlarged if around is None else around.whole, LANCZOS if latent else one.upscaler
-            enlarged, how, degraded = enlarge(
+            enlarged, how, degraded, by_model = enlarge(
                 source, whole, upscaler, one.upscaler_blend, tools, output.notes, one.fidelity
             )
             output.degraded = output.degraded or degraded
+            if by_model:
+                transferred, doubtful = restored_detail(enlarged, source, tools)
+                output.transferred += transferred
+                output.degraded = output.degraded or doubtful
             framed = None if alpha is None else _alpha(alpha, target, one, latent, wrap, tools)
             if around is not None and target.reframes:
                 # What is cut off or added is not to be found at the other side any more.

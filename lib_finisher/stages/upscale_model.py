@@ -33,11 +33,13 @@ _SLACK = 1e-6
 
 
 class Enlarged(NamedTuple):
-    """A picture at exactly the size asked for, how it was made, and whether a model that is there could not be used."""
+    """A picture at exactly the size asked for, how it was made, whether a model that is there could not be used, and
+    whether one has made it larger."""
 
     pixels: Pixels
     how: str
     degraded: bool
+    by_model: bool = False
 
 
 class _OtherScale(Exception):
@@ -93,7 +95,7 @@ def enlarge(
     _blend(made, pixels, blend)
     if model.scale > 1:
         hold_to_draft(made, pixels, fidelity)
-    return Enlarged(made, model.name if blend >= 1 else f"{model.name} ({blend:.0%})", False)
+    return Enlarged(made, model.name if blend >= 1 else f"{model.name} ({blend:.0%})", False, grows)
 
 
 def model_work(size: Size, target: Size, wanted: str, blend: float, there: Sequence[UpscalerFacts]) -> float:

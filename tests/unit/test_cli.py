@@ -202,12 +202,13 @@ def test_the_page_stands_alone(tmp_path: Path, portrait: np.ndarray) -> None:
             }
         ],
     }  # fmt: skip
-    write_page(tmp_path / "p.html", "A <title>", portrait, [("Grade", portrait[::-1])], report)
+    grades = [("Grade", portrait[::-1])]
+    write_page(tmp_path / "p.html", "A <title>", portrait, grades, report, portrait[:, ::-1])
     page = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert not re.search(r"(?:src|href)=\"(?!data:)", page), "nothing is loaded from anywhere"
     assert "<engine>" not in page
     assert "A &lt;title&gt;" in page
-    assert page.count("data:image/jpeg") == 4
+    assert page.count("data:image/jpeg") == 5
     assert not re.search(r"@[A-Z_]+@", page), "every place was filled"
 
 
