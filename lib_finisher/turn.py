@@ -61,6 +61,10 @@ from lib_finisher.store.results import PatchStore, ResultStore, digest
 
 logger = logging.getLogger(__name__)
 
+NOTHING_MARKED = "the mask marks nothing, and nothing else may change"
+# What enlarges the canvas does so whatever a mask marks; it redraws nothing outside of it.
+_ENLARGES = ("extend", "upscale")
+
 
 @dataclass(frozen=True, eq=False)
 class Means:
@@ -87,8 +91,7 @@ class InHand:
     def __init__(self, work: Work, base: BaseSettings, number: int) -> None:
         self.number = number
         self.aside = False
-        marked = work.mask is not None and bool((work.mask > 0).any())
-        self.restricted = marked and base.mask == RESTRICTS
+        self.restricted = work.mask is not None and base.mask == RESTRICTS
         mask = work.mask if self.restricted or base.mask == TO_REPAIR else None
         pixels, alpha = from_uint16(to_uint16(work.pixels)), transparent(work.alpha)
         if alpha is not None:
@@ -104,6 +107,7 @@ class InHand:
         self.doubtful = False
         self.quality: Quality | None = None
         self.seconds = 0.0
+        self.outside = 0
 
     def without(self, stage: Stage) -> InHand:
         """The same picture, on which `stage` does not work: what it comes to beside this one shows what that does."""
@@ -137,6 +141,7 @@ class Turn:
         if waiting:
             self.means.listener(StageStarted(self.stage.name, self.stage.label, len(waiting)))
         for hand in waiting:
+            hand.outside = 0
             hand.running = self.stage.run(self.work_of(hand), self.settings, self.tools_for(hand))
             self.advance(hand, None)
         self.redraw_requests(waiting)
@@ -154,6 +159,10 @@ class Turn:
         if self.means.control.interrupted:
             hand.done.interrupted_in = hand.done.interrupted_in or self.stage.label.lower()
             self.report(hand, StageOutput(hand.work.pixels, "skipped", "the run was interrupted"))
+            return True
+        limit = self.limit(hand)
+        if limit is not None and not (limit > 0).any() and self.stage.name not in _ENLARGES:
+            self.report(hand, StageOutput(hand.work.pixels, "skipped", NOTHING_MARKED))
             return True
         began = time.perf_counter()
         hand.key = self.key(hand.work, hand.restricted)
@@ -299,8 +308,11 @@ class Turn:
         hand.doubtful = hand.doubtful or doubtful
         limit = self.limit_of(hand, request)
         if limit is not None:
+            asked = len(request.patches)
             # What maps pixels too is held to the mask at its end; its soft edge must not count twice.
             request = limited(request, np.ceil(limit) if self.stage.maps else limit)
+            if not request.together:
+                hand.outside += asked - len(request.patches)
         if self.means.keep_stages and not request.together:
             # Of several passes each marks the preview further.
             before = hand.done.previews.get(self.stage.name)
@@ -327,6 +339,8 @@ class Turn:
         self.put_back(hand, output)
         output.degraded = output.degraded or hand.doubtful
         limit = self.limit(hand)
+        if hand.outside:
+            output.notes.append(f"{hand.outside} outside the mask, left as it was")
         if output.status == "ran" and output.pixels is not hand.work.pixels:
             output.pixels = self.of_one_hue(hand.work.pixels, output.pixels)
         if limit is not None and self.stage.maps and output.status == "ran":

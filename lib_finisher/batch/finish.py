@@ -217,8 +217,8 @@ class _Run:
 
     def _notes(self, item: _Loaded) -> list[str]:
         notes = list(item.picture.notes)
-        if self._recipe[BASE].mask == RESTRICTS and (item.mask is None or not (item.mask > 0).any()):
-            notes.append("the mask was to restrict, but none marks anything, so the stages worked on the whole picture")
+        if self._recipe[BASE].mask == RESTRICTS and item.mask is None:
+            notes.append("the mask was to restrict, but none is given, so the stages worked on the whole picture")
         if item.target.cut:
             notes.append(f"the name of the result was cut to {item.target.stem!r}: that of the source is too long")
         asked = self._saving.format_for(item.source)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.mask_forms import marked_by
 from lib_finisher.imaging.metadata import OWN_KEYWORD, exif_of, read_metadata
 from lib_finisher.imaging.opening import TooManyPixels, opened
 from lib_finisher.imaging.png_chunks import SIGNATURE, PngParts, split_png
@@ -121,15 +122,18 @@ def damage(error: Exception) -> str:
 
 
 def load_mask(path: Path, size: tuple[int, int]) -> Mask:
-    """A mask file as (height, width) of `size` (width, height), 0..1, white meaning repair. Raises PictureError."""
+    """A mask file as (height, width) of `size` (width, height), 0..1, 1 where it marks: see `mask_forms`.
+
+    Raises PictureError.
+    """
     loaded = load_picture(path)
-    mask = loaded.pixels.mean(axis=-1) if loaded.alpha is None else loaded.pixels.mean(axis=-1) * loaded.alpha
+    mask = marked_by(loaded.pixels, loaded.alpha)
     if (mask.shape[1], mask.shape[0]) != size:
         raise PictureError(
             f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]}, the picture {size[0]}×{size[1]}. "
             "Save the mask at the picture's size."
         )
-    return np.asarray(mask, dtype=np.float32)
+    return mask
 
 
 def _cut_short(data: bytes, notes: list[str], why: OSError) -> LoadedPicture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,8 @@ class Choice:
     `redrawn` are the findings that the patches are about, in the order of the patches where each has one of its own.
     `together` says that the patches are tiles of one layout; `framed` that they stand on the whole picture, with no
     ring of untouched surroundings. `judged` is what a gate looks at, None where each patch has a finding of its own.
+    Of what is left alone, `large` many gain nothing from a redraw, `outside` many lie where the pass may not draw, the
+    masks of `empty` many were shrunk to nothing, and those of `away` many were moved out of the picture.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -40,6 +43,8 @@ class Choice:
     skipped: int = 0
     large: int = 0
     outside: int = 0
+    empty: int = 0
+    away: int = 0
 
 
 def choose(
@@ -87,21 +92,25 @@ class _Layout:
 
     def apart(self, choice: Choice, wanted: Sequence[Finding]) -> Choice:
         """A patch for each finding."""
-        patches, redrawn, large, outside = [], [], 0, 0
+        patches, redrawn, left = [], [], Counter[str]()
         for item in wanted:
             shape = shape_of(item.detection, self.one)
             if not shape.box.intersection(frame(self.picture)):
+                left["away"] += 1
                 continue
             if self.one.only_masked and self.one.skip_large and not self.worth(item.detection.box):
-                large += 1
+                left["large"] += 1
                 continue
             patch = self.patch(item, shape)
             if patch is None:
-                outside += 1
+                left["empty" if self.vanishes([shape]) else "outside"] += 1
                 continue
             patches.append(patch)
             redrawn.append(item)
-        return replace(choice, patches=tuple(patches), redrawn=tuple(redrawn), large=large, outside=outside)
+        return replace(
+            choice, patches=tuple(patches), redrawn=tuple(redrawn),
+            large=left["large"], outside=left["outside"], empty=left["empty"], away=left["away"],
+        )  # fmt: skip
 
     def worth(self, region: Box) -> bool:
         """Whether a redraw of its own gains a region anything."""
@@ -122,6 +131,16 @@ class _Layout:
         multiple = self.limits.canvas_multiple
         sides = (round_to(side * shrink, multiple) for side in (self.picture.width, self.picture.height))
         return Crop(frame(self.picture), Size(*sides))
+
+    def vanishes(self, shapes: Sequence[Shape]) -> bool:
+        """Whether the masks of these shapes are empty by themselves, wherever the pass may draw."""
+        return not union_of(shapes, frame(self.picture), self.one).any()
+
+    def nothing_left(self, choice: Choice, shapes: Sequence[Shape]) -> Choice:
+        """The choice where the mask of these shapes together is empty."""
+        if shapes and self.vanishes(shapes):
+            return replace(choice, redrawn=(), empty=len(shapes))
+        return replace(choice, redrawn=(), outside=len(shapes))
 
     def limited(self, mask: Mask, area: Box) -> Mask:
         """A mask of `area`, kept to the part of the picture that the pass may change."""
@@ -157,7 +176,8 @@ class _Layout:
         first = wanted[0]
         inverted = self.one.merge == INVERTED
         shapes = [shape_of(item.detection, self.one) for item in (choice.findings if inverted else wanted)]
-        shapes = [shape for shape in shapes if shape.box.intersection(frame(self.picture))]
+        there = [shape for shape in shapes if shape.box.intersection(frame(self.picture))]
+        choice, shapes = replace(choice, away=len(shapes) - len(there)), there
         if not shapes and not inverted:
             return choice
         choice = replace(choice, redrawn=() if inverted else tuple(wanted))
@@ -168,7 +188,7 @@ class _Layout:
             fading = fading_to(crop.box.height, crop.box.width, open_sides(crop.box, self.picture))
             mask = self.limited(union_of(shapes, crop.box, self.one) * fading, crop.box)
             if not mask.any():
-                return replace(choice, outside=len(wanted), redrawn=())
+                return self.nothing_left(choice, shapes)
             patch = Patch(
                 crop.box, crop.canvas, lambda: mask, look.denoising_strength, mask,
                 look.prompt, look.negative_prompt, look.seed, _names(wanted), around, another=first.added,
@@ -177,7 +197,7 @@ class _Layout:
         mask = union_of(shapes, frame(self.picture), self.one)
         mask = self.limited(1.0 - mask if inverted else mask, frame(self.picture))
         if not mask.any():
-            return replace(choice, redrawn=())
+            return self.nothing_left(choice, () if inverted else shapes)
         if whole_frame_fits(self.picture, self.side):
             return replace(choice, patches=(one_patch(self.picture, look, self.limits, mask),), framed=True)
         overlap = tile_overlap(self.side, look.denoising_strength)

@@ -55,15 +55,36 @@ def test_only_the_grade_runs_again(small: Path, tmp_path: Path, capfd: pytest.Ca
     assert Path(again["output"]).name == "small-2.png", "the first result is still there"
 
 
-def test_a_mask_that_restricts_nothing_is_told(small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_mask_that_marks_nothing_restricts_to_nothing(
+    small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     off = [f"--set={name}.enabled=false" for name in ("refine", "detail", "upscale", "texture")]
-    call = ["finish", str(small), "--out", str(tmp_path / "o"), "--no-cache", *off, "--set", "base.mask=restrict"]
-    for name, value, times in (("", 0, 1), ("black.png", 0, 1), ("white.png", 255, 0)):
+    call = [
+        "finish",
+        str(small),
+        "--out",
+        str(tmp_path / "o"),
+        "--no-cache",
+        *off,
+        "--set",
+        "base.mask=restrict",
+        "--set",
+        "grade.contrast=0.5",
+    ]
+    before = np.asarray(Image.open(small).convert("RGB"))
+    for name, value, note, reason, changes in (
+        ("", 0, "none is given", "", True),
+        ("black.png", 0, "", "the mask marks nothing", False),
+        ("white.png", 255, "", "", True),
+    ):
         if name:
             Image.new("L", (128, 128), value).save(tmp_path / name)
         masked = ["--mask", str(tmp_path / name)] if name else []
-        (picture,) = report_of(capfd, *call, *masked)["pictures"]
-        assert sum("none marks anything" in note for note in picture["notes"]) == times
+        (picture,) = report_of(capfd, *call, "--overwrite", *masked)["pictures"]
+        assert any("none is given" in text for text in picture["notes"]) == bool(note)
+        reasons = {item["stage"]: item["reason"] for item in picture["stages"]}
+        assert ("the mask marks nothing" in reasons["grade"]) == bool(reason)
+        assert (np.asarray(Image.open(picture["output"]).convert("RGB")) != before).any() == changes
 
 
 def test_repair_without_a_mask_says_what_it_lacks(
