@@ -35,7 +35,9 @@ class OnnxNetwork:
         if len(shape) != 4 or shape[1] not in (0, 3):
             raise DetectorError(f"{self._file} takes an input of shape {shape}, not pictures as YOLO does.")
         size = Size(shape[3], shape[2]) if shape[2] > 0 and shape[3] > 0 else None
-        self._runner, self.fixed = _runner(data, self._file, size, header.half)
+        # Exported for several pictures at once, it takes no fewer: it is shown the same one so many times.
+        self._together = max(1, shape[0])
+        self._runner, self.fixed = _runner(data, self._file, size, header.half, self._together)
         self.side = max(self.fixed.width, self.fixed.height) if self.fixed else _trained_side(header)
         stride = _value(header.metadata, "stride")
         self.stride = stride if type(stride) is int and stride > 0 else _LEAST
@@ -50,7 +52,9 @@ class OnnxNetwork:
 
     def run(self, canvas: Array) -> tuple[Array, Array | None]:
         """See `yolo_decode.Network.run`."""
-        arrays = sorted((np.asarray(part, np.float32) for part in self._runner(canvas)), key=lambda part: part.ndim)
+        shown = np.repeat(canvas, self._together, axis=0)
+        answers = [np.asarray(part, np.float32) for part in self._runner(shown)]
+        arrays = sorted((part[:1] if part.ndim > 2 else part for part in answers), key=lambda part: part.ndim)
         if not arrays or arrays[0].ndim != 3:
             raise DetectorError(
                 f"{self._file} answers with {[part.shape for part in arrays]}, which is not YOLO's way."
@@ -59,7 +63,7 @@ class OnnxNetwork:
         return arrays[0], masks
 
 
-def _runner(data: bytes, file: str, size: Size | None, half: bool) -> tuple[Any, Size | None]:
+def _runner(data: bytes, file: str, size: Size | None, half: bool, together: int) -> tuple[Any, Size | None]:
     """A function from the input to the outputs, and the only size it takes, if it takes but one."""
     reasons = []
     try:
@@ -78,7 +82,7 @@ def _runner(data: bytes, file: str, size: Size | None, half: bool) -> tuple[Any,
             network.setInput(canvas)
             return list(network.forward(names))
 
-        run(np.zeros((1, 3, fixed.height, fixed.width), np.float32))
+        run(np.zeros((together, 3, fixed.height, fixed.width), np.float32))
     except cv2.error as error:
         reasons.append(f"OpenCV: {str(error).strip().splitlines()[-1]}")
         raise DetectorError(
