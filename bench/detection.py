@@ -37,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=4096, help="pixels, at least 1024")
     parser.add_argument("--seeds", type=int, default=1, help="so many pictures, added up")
-    parser.add_argument("--confidence", type=float, default=0.3)
+    parser.add_argument("--confidence", type=float, default=0.0, help="a score; 0 is the detector's own")
     parser.add_argument("--detector", default="face_yunet", metavar="NAME[,NAME]", help="several are merged")
     parser.add_argument("--mode", default=",".join(MODES), help=f"some of {', '.join(MODES)}; turned is sliced, too")
     parser.add_argument("--photo", action="append", default=[], metavar="FILE:LEFT,TOP,RIGHT,BOTTOM")

@@ -82,7 +82,7 @@ class Detecting:
 
     detector: str = control(DetailPass.detector, label="Detector", help="What to look for.")
     confidence: float = control(
-        DetailPass.confidence, label="Confidence", help="How sure the detector must be.",
+        DetailPass.confidence, label="Confidence", help="The detector's score that a finding needs; 0 is its own.",
         minimum=0.0, maximum=1.0, step=0.01,
     )  # fmt: skip
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib_finisher.detect import known
+from lib_finisher.detect.calibration import Calibrated
 from lib_finisher.detect.detection import Detection, Detector, DetectorError
-from lib_finisher.detect.known import KNOWN, MODEL_SUFFIXES, Known, find_known, stem
+from lib_finisher.detect.known import KNOWN, MODEL_SUFFIXES, Known, calibration_of, find_known, stem
 from lib_finisher.detect.remembering import Remembering
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.detect.yunet import YuNet
@@ -53,7 +54,7 @@ class Listed:
 @dataclass(frozen=True)
 class _Made:
     name: str
-    detector: Detector
+    detector: Calibrated
     path: Path | None
 
 
@@ -95,6 +96,7 @@ class Detectors:
     def detect(self, name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
         """What the named detector finds, at least that sure (0..1), the surest first, nothing twice.
 
+        With a `confidence` of 0 it is as sure as this detector has to be by itself.
         A name's case does not matter, nor does a missing ".pt". Raises DetectorError where there is none of that name
         or it cannot load.
         """
@@ -144,7 +146,14 @@ class Detectors:
                     del self._made[asked]
         return makers, files
 
-    def _named(self, asked: str) -> Detector:
+    def least(self, name: str) -> float:
+        """What a finding of the named detector scores at least where no confidence is named.
+
+        Raises DetectorError where there is none of that name.
+        """
+        return self._named(name).calibration.least
+
+    def _named(self, asked: str) -> Calibrated:
         made = self._made.get(asked)
         if made is not None and (made.path is None or made.path.is_file()):
             return made.detector
@@ -156,7 +165,7 @@ class Detectors:
             if name not in self._made:
                 path = files.get(name)
                 detector = makers[name]() if path is None else self._of_file(name, path)
-                self._made[name] = _Made(name, detector, path)
+                self._made[name] = _Made(name, Calibrated(detector, calibration_of(name)), path)
             self._made[asked] = self._made[name]
             return self._made[name].detector
 

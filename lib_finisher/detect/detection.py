@@ -35,7 +35,8 @@ class Detection:
     """One object: its box, the detector's confidence (0..1), what it is, and landmarks as (x, y) pixels, if any.
 
     `silhouette`, where the detector knows it, is the object's shape: a float array of any size, 0..1, that is stretched
-    over the box. `class_number` is the number of its class in the detector's model, if that has any.
+    over the box. `class_number` is the number of its class in the detector's model, if that has any. `doubtful` says
+    that the detector, as it is calibrated, is not sure of it.
     """
 
     box: Box
@@ -44,6 +45,7 @@ class Detection:
     landmarks: tuple[tuple[float, float], ...] = ()
     silhouette: Mask | None = field(default=None, compare=False, repr=False)
     class_number: int | None = field(default=None, compare=False)
+    doubtful: bool = field(default=False, compare=False)
 
     @property
     def kind(self) -> str:
@@ -93,6 +95,7 @@ class Detector(Protocol):
     def detect(self, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
         """Every object of at least that confidence (0..1), the most confident first, each once.
 
+        Asked for through `catalogue.Detectors`, a confidence of 0 stands for the detector's own: see `calibration`.
         Raises DetectorError where the model cannot be loaded.
         """
 

@@ -6,9 +6,11 @@ projects pin the same file at the same revision; where none was found, the entry
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
+
+from lib_finisher.detect.calibration import AUTHORS, Calibration
 
 MODEL_SUFFIXES = (".pt", ".onnx")
 BUILT_IN, ULTRALYTICS, MEDIAPIPE = "", "ultralytics", "mediapipe"
@@ -166,3 +168,16 @@ def find_known(name: str, among: Iterable[Known] = KNOWN) -> Known | None:
     exact = [item for item in entries if item.name.casefold() == name.casefold()]
     same = exact or [item for item in entries if stem(item.name) == name.casefold()]
     return same[0] if same else None
+
+
+# By the detector's name without the ending of a file. What was measured, and how well it does, is told in
+# docs/detectors.md; a detector that is not here is used as its authors do.
+CALIBRATED: Mapping[str, Calibration] = {
+    "face_yunet": Calibration(0.3, 0.69, 0.78, 0.9, 0.8, measured=True),
+    "yolov11m-face": Calibration(0.4, sure=0.6, measured=True),
+}
+
+
+def calibration_of(name: str) -> Calibration:
+    """From what score on a finding of the named detector counts where no confidence is named."""
+    return CALIBRATED.get(stem(name), AUTHORS)

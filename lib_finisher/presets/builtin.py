@@ -38,11 +38,11 @@ _USED = ("refine", "detail", "upscale", "texture", "grade")
 
 
 def _face(detector: str = _FACE, **more: Any) -> dict[str, Any]:
-    return {"detector": detector, "confidence": 0.3, **more}
+    return {"detector": detector, **more}
 
 
 def _hands(**more: Any) -> dict[str, Any]:
-    return {"detector": _HAND, "confidence": 0.3, "denoising_strength": 0.45, **more}
+    return {"detector": _HAND, "denoising_strength": 0.45, **more}
 
 
 def _use(

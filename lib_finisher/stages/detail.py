@@ -180,7 +180,7 @@ def _told(one: DetailPass, found: list[Detection], fresh: list[Detection], choic
     dropped = len(fresh) - len(findings)
     if not findings:
         return [f"{detectors} found {dropped}, filtered out", *earlier] if dropped else earlier
-    sure = ", ".join(f"{item.confidence:.2f}" for item in findings)
+    sure = ", ".join(f"{item.confidence:.2f}{' doubtful' * item.doubtful}" for item in findings)
     kinds = sorted(Counter(item.label for item in findings).items())
     # A detector's labels are any words: no plural is made of them.
     counted = " and ".join(f"1 {label}" if number == 1 else f"{number} × {label}" for label, number in kinds)
@@ -193,4 +193,8 @@ def _told(one: DetailPass, found: list[Detection], fresh: list[Detection], choic
         told.append(f"{choice.large} large enough already, left alone")
     if choice.outside:
         told.append(f"{choice.outside} outside where this pass may draw")
+    if choice.empty:
+        told.append(f"{choice.empty} left alone: the mask is empty, its dilation shrank it to nothing")
+    if choice.away:
+        told.append(f"{choice.away} left alone: its offset moved the mask outside the picture")
     return told

@@ -15,7 +15,7 @@ from lib_finisher.imaging.similarity import likeness
 from lib_finisher.notes import LeftOut
 from lib_finisher.redraw.patch import Gate, Patch, Polish, Prepare
 from lib_finisher.stages.detail_patches import Choice
-from lib_finisher.stages.detail_search import detectors_of, search_of
+from lib_finisher.stages.detail_search import confidence_of, detectors_of, search_of
 from lib_finisher.stages.detail_settings import AFTER, BEFORE, DetailPass
 from lib_finisher.stages.model_check import restored, upscaled
 from lib_finisher.stages.stage import Finder, Tools
@@ -86,18 +86,31 @@ def _unlike(one: DetailPass, before: Pixels, after: Pixels, places: Sequence[Box
 def _less_sure(one: DetailPass, find: Finder, before: Pixels, after: Pixels, places: Sequence[Box]) -> str:
     if one.gate >= 1:
         return ""
-    for was, now in zip(*(sureness(find, one, crop, places) for crop in (before, after))):
+    was_sure, is_sure = (sureness(find, one, crop, places) for crop in (before, after))
+    for was, now in zip(was_sure, is_sure):
         if was > 0 and now < was - one.gate:
             return f"the detector became less sure ({was:.2f} to {now:.2f}); the old pixels stay"
+    for was, now, still in zip(was_sure, is_sure, finds_again(find, one, after, places)):
+        if was > 0 and not still:
+            return f"the detector does not find it any more ({was:.2f} to {now:.2f}); the old pixels stay"
     return ""
 
 
 def sureness(find: Finder, one: DetailPass, crop: Pixels, regions: Sequence[Box]) -> list[float]:
     """The confidence of the finding at each region of a crop, 0 where there is none; small crops are enlarged first."""
+    return _confidences(find, one, crop, regions, _UNSURE)
+
+
+def finds_again(find: Finder, one: DetailPass, crop: Pixels, regions: Sequence[Box]) -> list[bool]:
+    """Whether the pass's detectors, as sure as the pass wants them, find something at each region of a crop."""
+    return [value > 0 for value in _confidences(find, one, crop, regions, confidence_of(one))]
+
+
+def _confidences(find: Finder, one: DetailPass, crop: Pixels, regions: Sequence[Box], confidence: float) -> list[float]:
     factor = max(1.0, _GATE_SIDE / min(crop.shape[:2]))
     enlarged = np.clip(resize(crop, size_of(crop).scaled(factor), "bilinear"), 0.0, 1.0)
     search: Search = search_of(one, sliced=False)
-    found = [item for name in detectors_of(one) for item in find(name, enlarged, _UNSURE, search)]
+    found = [item for name in detectors_of(one) for item in find(name, enlarged, confidence, search)]
     return [
         max((item.confidence for item in found if item.box.overlap_ratio(place) >= _SAME_PLACE), default=0.0)
         for place in (region.scaled(factor) for region in regions)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lib_finisher.detect.calibration import OWN
 from lib_finisher.detect.detection import Detection, DetectorError, merged, same
 from lib_finisher.detect.search import Search
 from lib_finisher.imaging.arrays import Mask, Pixels
@@ -15,7 +16,7 @@ from lib_finisher.stages.detail_masks import Shape, Where, shape_of, union_of
 from lib_finisher.stages.detail_settings import DetailPass
 from lib_finisher.stages.stage import Base, Finder
 
-# A threshold of 0 would give a finding at every cell.
+# A score near 0 would give a finding at every cell.
 _LEAST = 0.05
 _LEAST_SIDE = 12
 
@@ -36,12 +37,17 @@ def search_of(one: DetailPass, sliced: bool = True) -> Search:
     )
 
 
+def confidence_of(one: DetailPass) -> float:
+    """What the pass's detectors must score: what is typed, or each detector's own (`calibration.OWN`)."""
+    return max(one.confidence, _LEAST) if one.confidence > OWN else OWN
+
+
 def find_for(one: DetailPass, pixels: Pixels, find: Finder) -> list[Detection]:
     """What the pass's detectors find, nothing twice. Raises DetectorError, also where the pass names none."""
     names = detectors_of(one)
     if not names:
         raise DetectorError("No detector is chosen.")
-    found = [item for name in names for item in find(name, pixels, max(one.confidence, _LEAST), search_of(one))]
+    found = [item for name in names for item in find(name, pixels, confidence_of(one), search_of(one))]
     return merged(found, middles=True, overlap=one.iou) if len(names) > 1 else found
 
 

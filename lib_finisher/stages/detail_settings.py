@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
+from lib_finisher.detect.calibration import OWN
 from lib_finisher.stages.diffusion import EMBEDDED, PROMPTS, SAMPLING, Diffusion, strengths
 
 LEFT_TO_RIGHT, BY_SIZE, BY_CONFIDENCE, BY_CENTRE = "left to right", "size", "confidence", "centre"
@@ -41,7 +42,7 @@ class DetailPass(Diffusion):
         help="For YOLO-World: what to look for, in words, separated by commas.",
     )  # fmt: skip
     confidence: float = control(
-        0.3, label="Confidence", group=_DETECTION, help="How sure the detector must be.",
+        OWN, label="Confidence", group=_DETECTION, help="The detector's score that a finding needs; 0 is its own.",
         minimum=0.0, maximum=1.0, step=0.01,
     )  # fmt: skip
     iou: float = control(

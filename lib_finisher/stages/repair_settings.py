@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control
+from lib_finisher.detect.calibration import OWN
 from lib_finisher.stages.diffusion import PROMPTS, Diffusion
 
 ORIGINAL, FILL = "original", "fill"
@@ -55,7 +56,7 @@ class RepairSettings(Diffusion):
         help="For YOLO-World: what to look for, in words, separated by commas.",
     )  # fmt: skip
     confidence: float = control(
-        0.3, label="Confidence", group=_DETECTION, help="How sure the detector must be.",
+        OWN, label="Confidence", group=_DETECTION, help="The detector's score that a finding needs; 0 is its own.",
         minimum=0.0, maximum=1.0, step=0.01,
     )  # fmt: skip
     gate: bool = control(

@@ -23,7 +23,10 @@ class Finder(Protocol):
     """Detects."""
 
     def __call__(self, name: str, pixels: Pixels, confidence: float, search: Search = ORDINARY) -> list[Detection]:
-        """What the named detector finds, at least that sure (0..1), the surest first. Raises DetectorError."""
+        """What the named detector finds, at least that sure (0..1; 0 is its own), the surest first.
+
+        Raises DetectorError.
+        """
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ ALL = [RIGHT, LEFT, HAND, MIDDLE]
 def planted(found: list[Detection], size: Size = PICTURE) -> Finder:
     """Finds these in a whole picture, and nothing in crops, so that no gate has an opinion."""
     return lambda name, pixels, confidence, search=ORDINARY: (
-        [item for item in found if item.confidence >= confidence] if size_of(pixels) == size else []
+        [item for item in found if item.confidence >= (confidence or 0.3)] if size_of(pixels) == size else []
     )
 
 

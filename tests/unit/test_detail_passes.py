@@ -44,7 +44,11 @@ def planted(found: Mapping[str, Sequence[Detection]], asked: list[tuple[str, Sea
             raise DetectorError(f"There is no detector {name!r}.")
         if asked is not None:
             asked.append((name, search))
-        return [item for item in found[name] if item.confidence >= confidence] if size_of(pixels) == PICTURE else []
+        return (
+            [item for item in found[name] if item.confidence >= (confidence or 0.3)]
+            if size_of(pixels) == PICTURE
+            else []
+        )
 
     return find
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lib_finisher.detect.calibration import OWN
 from lib_finisher.presets.builtin import BUILT_IN, INSTEAD, PRESETS
 from lib_finisher.presets.fragment import expanded, usable
 from lib_finisher.presets.matching import Checkpoint
@@ -50,7 +51,7 @@ def test_strengths_stay_in_the_ranges_of_the_guides(name: str, family: str) -> N
     for item in recipe["detail"].passes:
         limit = 0.1 if family == "embedded" else 0.45 if item.detector.startswith("hand") else 0.4
         assert item.denoising_strength <= limit
-        assert item.confidence == 0.3
+        assert item.confidence == OWN
     for item in recipe["upscale"].passes:
         lowest, highest = (0.0, 0.0) if family == "embedded" else (0.1, 0.45)
         assert lowest <= item.denoising_strength <= highest

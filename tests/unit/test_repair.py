@@ -172,7 +172,7 @@ def looking(*found: Detection) -> Callable[..., list[Detection]]:
     def find(name: str, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
         if name == "missing":
             raise DetectorError("There is no detector 'missing' here.")
-        return [item for item in found if item.confidence >= confidence]
+        return [item for item in found if item.confidence >= (confidence or 0.3)]
 
     return find
 

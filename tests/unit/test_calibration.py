@@ -1,0 +1,128 @@
+"""A detector's own confidence: what only looks like a face is not found, what is one is, and typed scores stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from bench.collage import photograph
+from lib_finisher.detect.calibration import AUTHORS, OWN, Calibrated, Calibration
+from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.detect.detection import Detection
+from lib_finisher.detect.known import CALIBRATED, KNOWN, calibration_of
+from lib_finisher.detect.plausible import plausible
+from lib_finisher.detect.search import ORDINARY, Search
+from lib_finisher.detect.yunet import YuNet
+from lib_finisher.imaging.geometry import Box
+
+NAME = YuNet.name
+UPRIGHT = ((27.0, 34.0), (73.0, 34.0), (50.0, 55.0), (30.0, 72.0), (70.0, 72.0))
+DETECTORS = Detectors()
+
+
+def test_each_face_of_a_photograph_is_found_and_nothing_else() -> None:
+    for name, wanted in (("astronaut", 1), ("grace_hopper", 1), ("bus", 2), ("zidane", 2)):
+        there = photograph(name)
+        if there is None:
+            continue
+        pixels, faces = there
+        found = DETECTORS.detect(NAME, pixels, OWN, Search(smallest=12))
+        assert len(found) == wanted and not any(item.doubtful for item in found)
+        assert all(any(item.box.overlap_ratio(face) > 0.5 for face in faces) for item in found)
+
+
+@pytest.mark.parametrize(("side", "turn"), [(90, 0), (120, -40), (400, 25)])
+def test_small_tilted_grey_and_dark_faces_stay(portrait: np.ndarray, side: int, turn: int) -> None:
+    part = cv2.resize(portrait[20:320, 70:370], (side * 2, side * 2), interpolation=cv2.INTER_AREA)
+    matrix = cv2.getRotationMatrix2D((side, side), turn, 1.0)
+    turned = np.asarray(cv2.warpAffine(part, matrix, (side * 2, side * 2), borderMode=cv2.BORDER_REPLICATE))
+    for shown in (turned, np.repeat(turned.mean(axis=-1, keepdims=True), 3, axis=2), turned * 0.5):
+        picture = np.clip(shown, 0, 1).astype(np.float32)
+        before = DETECTORS.detect(NAME, picture, 0.3)
+        assert [item.box for item in DETECTORS.detect(NAME, picture, OWN)] == [before[0].box]
+
+
+def test_a_typed_score_means_what_it_meant(portrait: np.ndarray) -> None:
+    there = photograph("zidane")
+    pixels = portrait if there is None else there[0]
+    for score in (0.2, 0.3, 0.6):
+        assert DETECTORS.detect(NAME, pixels, score) == YuNet().detect(pixels, score)
+
+
+class Answering:
+    """Finds a face in the whole picture, and says how sure it is of it in each later look."""
+
+    name = "answering"
+    identity = "answering"
+
+    def __init__(self, first: float, upright: float, mirrored: float, turned: float = 0.0) -> None:
+        self.first, self.looks, self.turned, self.number = first, (upright, mirrored), turned, -1
+
+    def free(self) -> None:
+        pass
+
+    def detect(self, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+        if pixels.shape[1] == 640:
+            found = [
+                Detection(Box(200, 200, 300, 300), self.first, "face", tuple((200 + x, 200 + y) for x, y in UPRIGHT))
+            ]
+            return [item for item in found if item.confidence >= confidence]
+        self.number += 1
+        middle, half = pixels.shape[1] // 2, {128: 24, 192: 40, 256: 64}[pixels.shape[1]]
+        score = self.looks[self.number % 2] if self.number < 6 else self.turned
+        return [Detection(Box(middle - half, middle - half, middle + half, middle + half), score, "face")]
+
+
+@pytest.mark.parametrize(
+    ("looks", "counts"),
+    [
+        ((0.4, 0.8, 0.7), 0.75),
+        ((0.4, 0.9, 0.9), 0.9),
+        ((0.4, 0.9, 0.3), None),
+        ((0.89, 0.5, 0.5), None),
+        ((0.89, 0.71, 0.71), 0.89),
+        ((0.95, 0.0, 0.0), 0.95),
+        ((0.4, 0.2, 0.2, 0.8), 0.8),
+        ((0.4, 0.2, 0.2, 0.75), None),
+        ((0.29, 0.9, 0.9), None),
+    ],
+)
+def test_both_looks_must_agree(looks: tuple[float, ...], counts: float | None) -> None:
+    own = Calibration(0.3, 0.69, 0.78, 0.9, 0.8)
+    found = Calibrated(Answering(*looks), own).detect(np.zeros((640, 640, 3), np.float32), OWN, Search(sliced=False))
+    assert [item.confidence for item in found] == ([] if counts is None else [pytest.approx(counts)])
+    assert [item.doubtful for item in found] == ([] if counts is None else [counts < 0.8])
+
+
+def test_landmarks_lie_as_a_face_has_them() -> None:
+    face = Detection(Box(0, 0, 100, 110), 0.5, "face", UPRIGHT)
+    assert plausible(face)
+    assert plausible(replace(face, landmarks=()))
+    right_eye, left_eye, nose, right, left = UPRIGHT
+    for wrong in (
+        (left_eye, right_eye, nose, right, left),
+        ((48.0, 34.0), (50.0, 34.0), nose, right, left),
+        (right_eye, left_eye, (50.0, 20.0), right, left),
+        (right_eye, left_eye, (50.0, 90.0), right, left),
+        ((27.0, 62.0), (73.0, 62.0), (50.0, 66.0), right, left),
+        ((27.0, 34.0), (113.0, 34.0), nose, right, left),
+    ):
+        assert not plausible(replace(face, landmarks=wrong)), wrong
+    assert not plausible(replace(face, box=Box(0, 0, 230, 110)))
+    for turns in range(1, 4):
+        turned = tuple((x, y) for x, y in UPRIGHT)
+        box = face.box
+        for _ in range(turns):
+            turned = tuple((box.height - y, x) for x, y in turned)
+            box = Box(0, 0, box.height, box.width)
+        assert plausible(Detection(box, 0.5, "face", turned)), turns
+
+
+def test_what_was_not_measured_is_used_as_its_authors_do() -> None:
+    assert {name for name, item in CALIBRATED.items() if item.measured} == set(CALIBRATED)
+    assert calibration_of("Face_YOLOv8n.pt") == AUTHORS and AUTHORS.least == 0.3 and not AUTHORS.measured
+    assert calibration_of("yolov11m-face.onnx") == calibration_of("yolov11m-face.pt") != AUTHORS
+    assert {item.name for item in KNOWN} >= {name for name in CALIBRATED if not name.startswith("yolov11m")}
