@@ -43,7 +43,7 @@ class DetailPass(Diffusion):
     )  # fmt: skip
     confidence: float = control(
         OWN, label="Confidence", group=_DETECTION, help="The detector's score that a finding needs; 0 is its own.",
-        minimum=0.0, maximum=1.0, step=0.01,
+        minimum=0.0, maximum=1.0, step=0.01, before={1: {"": 0.3}},
     )  # fmt: skip
     iou: float = control(
         0.45, label="IoU", group=_DETECTION, help="Findings of one kind that overlap by more than this are one.",

@@ -57,7 +57,7 @@ class RepairSettings(Diffusion):
     )  # fmt: skip
     confidence: float = control(
         OWN, label="Confidence", group=_DETECTION, help="The detector's score that a finding needs; 0 is its own.",
-        minimum=0.0, maximum=1.0, step=0.01,
+        minimum=0.0, maximum=1.0, step=0.01, before={1: {"": 0.3}},
     )  # fmt: skip
     gate: bool = control(
         True, label="Only where better", group=_CARE,

@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 FACTS = json.loads((ROOT / "tests" / "facts" / "version1.json").read_text(encoding="utf-8"))
 # Defaults that were corrected since, by measurement (docs/upscaling.md, docs/embedded-engine.md), as (control, value).
 # Built-in presets come with the Finisher of today and have them; everything that was saved before means what it meant.
-CORRECTED: frozenset[tuple[str, Any]] = frozenset({("upscaler_blend", 0.9)})
+CORRECTED: frozenset[tuple[str, Any]] = frozenset({("upscaler_blend", 0.9), ("confidence", 0.0)})
 CORRECTED_EMBEDDED = CORRECTED | {("denoising_strength", value) for value in (0.0, 0.05, 0.1)}
 ON_IN_1, ON_IN_2 = {"refine", "detail", "upscale", "texture", "grade"}, {"detail", "upscale"}
 
