@@ -141,7 +141,11 @@ def changes(shown: Recipe, below: Inherited, family: str) -> dict[str, dict[str,
     for section, settings in SECTIONS.items():
         differing = {
             row.name: written(
-                row, getattr(shown[section], row.name), family, below.said.get(section, {}).get(EVERY, {})
+                row,
+                getattr(shown[section], row.name),
+                family,
+                below.said.get(section, {}).get(EVERY, {}),
+                below.version,
             )
             for row in controls_of(settings)
             if getattr(shown[section], row.name) != getattr(inherited[section], row.name)
@@ -151,12 +155,13 @@ def changes(shown: Recipe, below: Inherited, family: str) -> dict[str, dict[str,
     return told
 
 
-def written(row: Control, value: Any, family: str, every: Mapping[str, Any]) -> Any:
-    """A value as recipe data says it; passes name what differs from the family's, and all that `every` names."""
+def written(row: Control, value: Any, family: str, every: Mapping[str, Any], version: int) -> Any:
+    """A value as recipe data of that version says it; passes name what differs from the family's, and all that `every`
+    names."""
     if row.kind != "passes":
         return value
     # What is said below of every pass must be answered, even with a default.
-    return [{**{name: getattr(item, name) for name in every}, **differences(item, family)} for item in value]
+    return [{**{name: getattr(item, name) for name in every}, **differences(item, family, version)} for item in value]
 
 
 def paths(data: Fragment) -> dict[str, Any]:

@@ -25,7 +25,8 @@ def edited(there: Preset, shown: Recipe, said: Fragment, below: Inherited, check
     no more. Stages and controls that this Finisher does not know stay.
     """
     whole = laid_over(below.said, usable(said_to(there, checkpoint))[0])
-    before = Inherited(whole, min(below.version, there.version)).recipe(checkpoint.family)
+    version = min(below.version, there.version)
+    before = Inherited(whole, version).recipe(checkpoint.family)
     recipe = _copied(there.recipe)
     families = {key: _copied(part) for key, part in there.families.items()}
     variants = {key: _copied(part) for key, part in there.variants.items()}
@@ -38,7 +39,7 @@ def edited(there: Preset, shown: Recipe, said: Fragment, below: Inherited, check
             if value == getattr(before[section], row.name):
                 continue
             inherited = row.name not in said.get(section, {})
-            _put(parts, section, row, written(row, value, checkpoint.family, every), inherited)
+            _put(parts, section, row, written(row, value, checkpoint.family, every, version), inherited)
     return replace(there, recipe=recipe, families=_left(families), variants=_left(variants))
 
 
