@@ -46,10 +46,12 @@ class Record:
 class Records:
     """The reports of folders, each folder read when it is first asked about.
 
-    What is added meanwhile is not looked up: two equal pictures of one run are both finished.
+    What is added meanwhile is not looked up: two equal pictures of one run are both finished. Without `keep` nothing
+    new is written, and what was said of a result that is replaced goes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: bool = True) -> None:
+        self._keep = keep
         self._known: dict[Path, dict[tuple[str, str, str], Record]] = {}
 
     def find(self, folder: Path, source: str, input_sha256: str, work: str) -> Record | None:
@@ -66,8 +68,12 @@ class Records:
     def add(self, folder: Path, record: Record) -> None:
         """Write the report of a result. What cannot be written only costs its being known the next time."""
         data = {"finisher_report": _VERSION, **asdict(record), "left_out": list(record.left_out)}
+        file = _file_of(folder, record.output)
         try:
-            write_whole(_file_of(folder, record.output), json_text(data, indent=1).encode())
+            if self._keep:
+                write_whole(file, json_text(data, indent=1).encode())
+            else:
+                file.unlink(missing_ok=True)
         except OSError as error:
             logger.warning("The report of %s could not be written (%s).", folder / record.output, error)
 

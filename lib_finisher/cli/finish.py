@@ -58,7 +58,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-stages", action="store_true", help="also save the picture after every stage")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also write the report for programs to a file")
     parser.add_argument("--cache", type=Path, default=None, metavar="DIR", help="where stage results are kept")
-    parser.add_argument("--no-cache", action="store_true", help="keep no stage results and use none")
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="keep no stage results and use none; with --overwrite, no reports of results either",
+    )
 
 
 def finish(options: argparse.Namespace) -> int:
@@ -123,7 +127,7 @@ def _finished(
 
     return finish_files(
         inputs.sources, pipeline, run.host, run.recipe, base, saving, options.mask, control, run.files_named(),
-        records=Records(), again=options.again, begin=progress.begin,
+        records=Records(keep=not (options.no_cache and options.overwrite)), again=options.again, begin=progress.begin,
         base_for=base_for if run.recipe[BASE].own_infotext else None,
     )  # fmt: skip
 

@@ -163,6 +163,21 @@ def test_the_report_beside_a_result_says_what_it_was_made_of(tmp_path: Path, pic
     assert files_in(tmp_path / "o") == {"a.png", "a-2.png"}
 
 
+def test_a_call_that_keeps_nothing_leaves_its_results_alone_and_no_word_on_what_they_replaced(
+    tmp_path: Path, picture: Made
+) -> None:
+    source, out = picture("in/a.png"), tmp_path / "o"
+    assert finish(source, "--out", out, "--overwrite") == 0
+    assert {file.name for file in out.iterdir()} == {"a.png"}
+    # A report of the result before would have the next run believe that its work is done.
+    assert finish(source, "--out", out, "--again") == 0 and finish(source, "--out", out) == 0
+    assert files_in(out) == {"a.png", "a-2.png"}
+    (out / "a.png").unlink(), (out / "a-2.png").rename(out / "a.png")
+    (out / ".finisher" / "a-2.png.json").rename(out / ".finisher" / "a.png.json")
+    assert finish(source, "--out", out, "--overwrite", "--seed", "4") == 0
+    assert list(records_in(out)) == []
+
+
 def test_a_failed_or_interrupted_picture_is_not_finished_already(tmp_path: Path, picture: Made) -> None:
     source, refused = picture("in/a.png"), ["--set=refine.enabled=true", "--set=refine.vae=none.pt"]
     for _ in range(2):
