@@ -6,14 +6,15 @@
   const { element } = window.finisher;
   const ENDING = /\.(pth|pt|onnx|safetensors|ckpt|gguf|bin|cube|png|jpe?g|webp)$/;
 
-  // What stays of a name however it is written: no folder, ending, hash, case or hyphens. The server is less strict still.
-  const bare = (name) => name.toLowerCase().replace(/\s*\[[0-9a-f]+\]$/, "").split(/[\\/]/).pop().replace(ENDING, "").replace(/[\W_]+/g, "");
+  // What stays of a name however it is written: no folder, ending, case or hyphens, and untitled no hash. The server is less strict still.
+  const untitled = (name) => name.replace(/\s*\[[0-9a-fA-F]{8,64}\]$/, "");
+  const bare = (name) => name.toLowerCase().split(/[\\/]/).pop().replace(ENDING, "").replace(/[\W_]+/g, "");
 
   function unknownNames(control, value) {
     if (!control.offers || !control.choices || typeof value !== "string") return [];
-    const there = new Set(control.choices.map(bare));
+    const there = new Set(control.choices.flatMap((name) => [bare(name), bare(untitled(name))]));
     const names = (control.several ? value.split(",") : [value]).map((name) => name.trim()).filter(Boolean);
-    return value === control.default ? [] : names.filter((name) => !there.has(bare(name)));
+    return value === control.default ? [] : names.filter((name) => !there.has(bare(name)) && !there.has(bare(untitled(name))));
   }
 
   const accepted = (control) => `${control.kind === "integer" ? "a whole number " : ""}from ${control.minimum} to ${control.maximum}`;
@@ -103,7 +104,7 @@
       if (["integer", "number"].includes(control.kind)) {
         const typed = this.draftText();
         if (typed !== undefined) return `${typed || "This"} is not ${accepted(control)}. In force: ${this.shown(value)}.`;
-        if (!fits(control, value)) return `${value} is not ${accepted(control)}: nothing would be finished.`;
+        if (!fits(control, value)) return `${value} is not ${accepted(control)}: it is left out.`;
       }
       const unknown = unknownNames(control, value);
       return unknown.length ? `Not here: ${unknown.join(", ")}` : "";
@@ -118,7 +119,7 @@
       const { control, id, disabled, value } = this;
       const texts = [...control.choices];
       if (control.kind === "text" && control.default === "" && !texts.includes("")) texts.unshift("");
-      const same = texts.includes(value) ? value : texts.find((text) => text && bare(text) === bare(String(value)));
+      const same = texts.includes(value) ? value : texts.find((text) => text && [bare(text), bare(untitled(text))].includes(bare(untitled(String(value)))));
       if (same === undefined) texts.push(value);
       const label = (text) => (text === "" ? control.empty || "none" : text === value && same === undefined ? `${text} (not here)` : text);
       return element("select", { id, disabled, onchange: (event) => { this.save(event.target.value); this.editor.draw(); } },

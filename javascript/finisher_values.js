@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const OUTSIDE = ["preset", "version", "family"];
+  const OUTSIDE = ["preset", "pasted", "version", "family"];
   const PRESETS = ["everything", "variant", "checkpoint", "chosen"];
   const YOU = { layer: "you", preset: "" }, DEFAULT = { layer: "default", preset: "" };
 

@@ -19,7 +19,7 @@ from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.infotext.writing import beside_json, finished_infotext, notes_of, outcome_pairs, recipe_pairs
 from lib_finisher.plan.plan import Plan
-from lib_finisher.recipe import SCHEMA, SECTIONS, Recipe
+from lib_finisher.recipe import FAMILY, SCHEMA, SECTIONS, VERSION, Recipe
 from lib_finisher.stages.base import LABEL, NAME
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Base, Estimate
@@ -37,6 +37,8 @@ def schema_json(offer: Offer, limits: Limits, family: str = "") -> dict[str, Any
     return {
         "version": __version__,
         "schema": SCHEMA,
+        # With it the defaults below mean what they say, also on another model.
+        "recipe": {VERSION: SCHEMA, **({FAMILY: family} if family else {})},
         "family": family,
         "families": families,
         "stages": [_section(name, settings, family) for name, settings in SECTIONS.items()],

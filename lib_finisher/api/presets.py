@@ -13,7 +13,7 @@ from lib_finisher.api.problems import Problem, RequestError, from_settings, show
 from lib_finisher.controls import SettingsError
 from lib_finisher.presets import share
 from lib_finisher.presets.errors import PresetError
-from lib_finisher.presets.fragment import known_part
+from lib_finisher.presets.fragment import accepted_part, known_part
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, Entry
 from lib_finisher.presets.missing import Here, with_what_is_here
@@ -26,7 +26,10 @@ from lib_finisher.recipe import ABOUT, SECTIONS, write_recipe
 CHOICE = "preset"
 """The key of a recipe's data that says which presets are used; "auto" where it is missing."""
 
-OUTSIDE = (CHOICE, *ABOUT)
+PASTED = "pasted"
+"""True in the data of a recipe that came with a picture's infotext: what is wrong in it is left out alone."""
+
+OUTSIDE = (CHOICE, PASTED, *ABOUT)
 """What a recipe's data says besides the stages."""
 
 
@@ -41,7 +44,13 @@ class Surroundings:
 
 def split(data: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """(which presets are chosen, the rest): the data of a recipe as the page and API clients send it."""
-    return data.get(CHOICE), {key: value for key, value in data.items() if key != CHOICE}
+    return data.get(CHOICE), {key: value for key, value in data.items() if key not in (CHOICE, PASTED)}
+
+
+def without_wrong_values(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The data of a recipe as the page sends it, without what cannot be used, and a line for each thing left out."""
+    kept, notes = accepted_part(split(data)[1])
+    return {**{key: data[key] for key in (CHOICE, PASTED) if key in data}, **kept}, notes
 
 
 def resolved_for(data: Mapping[str, Any], around: Surroundings) -> tuple[Resolved, tuple[str, ...]]:

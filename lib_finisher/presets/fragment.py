@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from lib_finisher.controls import Control, SettingsError, controls_of, differences, read, write
 from lib_finisher.hints import did_you_mean
 from lib_finisher.presets.preset import Fragment
-from lib_finisher.recipe import ABOUT, SCHEMA, SECTIONS, VERSION, Recipe, read_recipe
+from lib_finisher.recipe import ABOUT, FAMILY, FIRST, SCHEMA, SECTIONS, VERSION, Recipe, read_recipe
 
 MISSING = object()
 EVERY = "every"
@@ -50,19 +51,59 @@ def usable(data: Fragment, where: str = "") -> tuple[dict[str, dict[str, Any]], 
 def known_part(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Recipe data without stages and controls that this Finisher does not know, and a line for each that is left out.
 
-    Whether the values of the others are accepted is `recipe.read_recipe`'s affair: what is asked for by hand is refused
-    where it is wrong, not replaced.
+    Of a recipe of a newer version, what is known counts, with the defaults of the newest known one. Whether the values
+    of the others are accepted is `recipe.read_recipe`'s affair: what a program asks for is refused where it is wrong,
+    not replaced.
     """
     notes: list[str] = []
     known: dict[str, Any] = {}
     for section, controls in data.items():
         settings = SECTIONS.get(section)
-        if settings is None and section not in ABOUT:
+        if section == VERSION and _is_newer(controls):
+            known[VERSION] = SCHEMA
+            notes.append(
+                f"the recipe is of version {controls:g}, this Finisher reads {SCHEMA} at most: what it knows is used"
+            )
+        elif settings is None and section not in ABOUT:
             hint = did_you_mean(section, list(SECTIONS))
             notes.append(f"{section}: there is no such stage here, so it is left out.{hint}")
         else:
             known[section] = _known_controls(settings, controls, section, notes) if settings else controls
     return known, tuple(notes)
+
+
+def accepted_part(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Recipe data as `known_part` gives it, also without values that are not accepted, and a line for each thing that
+    is left out: what comes with a picture, or stands on a page, is not typed anew by anybody."""
+    known, lines = known_part(data)
+    notes = list(lines)
+    kept: dict[str, Any] = {}
+    stages: dict[str, Mapping[str, Any]] = {}
+    for key, value in known.items():
+        if key in SECTIONS and isinstance(value, Mapping):
+            stages[key] = value
+        elif key in SECTIONS:
+            notes.append(f"{key}: {value!r:.60} is not accepted; it must be an object of controls; it is left out")
+        elif key == VERSION and not _is_version(value):
+            notes.append(f"{VERSION}: {value!r:.60} is not the number of a version; it is left out")
+        elif key == FAMILY and not isinstance(value, str):
+            notes.append(f"{FAMILY}: {value!r:.60} is not the id of a model family; it is left out")
+        else:
+            kept[key] = value
+    usable_stages, more = usable(stages)
+    return {**kept, **usable_stages}, (*notes, *more)
+
+
+def _is_version(value: Any) -> bool:
+    return _is_number(value) and value in range(FIRST, SCHEMA + 1)
+
+
+def _is_newer(value: Any) -> bool:
+    return _is_number(value) and value == value // 1 and value > SCHEMA
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _known_controls(settings: type, controls: Any, where: str, notes: list[str]) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 
+from lib_finisher.model_titles import hash_fits, split_title
 from lib_finisher.presets.pattern import Pattern, PatternError
 from lib_finisher.presets.preset import Preset
 from lib_finisher.variants import look_at, variants_in
@@ -36,7 +37,8 @@ class Checkpoint:
     """What is known of a checkpoint without reading a tensor.
 
     `name` is the host's, with its folder ("sdxl/juggernaut.safetensors"); `sha256` is "" until the host has it, and so
-    is `shorthash`, its first ten digits. `family` and `variants` are ids, and `reason` says how they were told.
+    is `shorthash`, its first ten digits. `part_hash` is the hosts' older hash, of a part of the file. `family` and
+    `variants` are ids, and `reason` says how they were told.
     """
 
     name: str
@@ -45,10 +47,11 @@ class Checkpoint:
     family: str = ""
     variants: tuple[str, ...] = ()
     reason: str = ""
+    part_hash: str = ""
 
     def names(self) -> tuple[str, ...]:
         """What a rule may call it: the file, the file without its ending, and both with the folder."""
-        path = _folded(self.name).replace("\\", "/").strip("/")
+        path = _path(self.name)
         file = path.rpartition("/")[2]
         return tuple(dict.fromkeys((file, _bare(file), path, _bare(path))))
 
@@ -134,7 +137,7 @@ def _fits(checkpoint: Checkpoint, preset: Preset) -> tuple[Level, str, int] | No
     if short and short in map(str.lower, match.shorthash):
         return Level.SHORTHASH, f"its short hash is {short}", 0
     for rule in match.names:
-        if _folded(rule).replace("\\", "/").strip("/") in names:
+        if _is_named(rule, checkpoint):
             return Level.NAME, f"its name is {rule!r}", 0
     for rule in match.globs:
         if _glob_fits(_folded(rule), names):
@@ -149,6 +152,14 @@ def _fits(checkpoint: Checkpoint, preset: Preset) -> tuple[Level, str, int] | No
     if checkpoint.family and checkpoint.family in {rule.lower() for rule in match.families}:
         return Level.FAMILY, f"its family is {checkpoint.family}", 0
     return (Level.EVERYTHING, "it is for every checkpoint", 0) if match.everything else None
+
+
+def _is_named(rule: str, checkpoint: Checkpoint) -> bool:
+    """Whether a rule is the checkpoint's name, or its title with a hash that does not contradict."""
+    name, digest = split_title(rule)
+    known = (checkpoint.sha256, checkpoint.shorthash, checkpoint.part_hash)
+    names = checkpoint.names()
+    return _path(rule) in names or (bool(digest) and _path(name) in names and hash_fits(digest, known))
 
 
 def _glob_fits(rule: str, names: Sequence[str]) -> bool:
@@ -187,6 +198,10 @@ def _glob(rule: str) -> _Glob:
 def _bare(name: str) -> str:
     stem, dot, ending = name.rpartition(".")
     return stem if dot and ending in ("safetensors", "ckpt", "gguf", "pt", "pth", "bin", "sft") else name
+
+
+def _path(name: str) -> str:
+    return _folded(name).replace("\\", "/").strip("/")
 
 
 def _folded(text: str) -> str:

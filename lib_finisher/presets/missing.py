@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from lib_finisher.controls import Control, controls_of
 from lib_finisher.detect.known import KNOWN, find_known
+from lib_finisher.model_titles import hash_fits, split_title
 from lib_finisher.recipe import SECTIONS, Recipe
 from lib_finisher.sampler_names import sampler_here, scheduler_here
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
@@ -19,6 +20,15 @@ Here = Mapping[str, Sequence[str]]
 
 A control that is not in it is not looked at, and an empty text always stands for what the base picture used.
 """
+
+
+class HashedNames(list[str]):
+    """Names of models that a host has, with what it knows of their files' hashes, by the name."""
+
+    def __init__(self, hashes: Mapping[str, Sequence[str | None]]) -> None:
+        super().__init__(hashes)
+        self.hashes = hashes
+
 
 # One model under the names that two hosts give it.
 _SAME = (
@@ -31,7 +41,6 @@ _SAME = (
     ("SwinIR 4x", "SwinIR_4x"),
 )
 _ENDINGS = re.compile(r"\.(?:pth|pt|onnx|safetensors|ckpt|gguf|bin)$")
-_HASH = re.compile(r"\s*\[([0-9a-fA-F]{6,64})\]\s*$")
 SAMPLER, SCHEDULER = "sampler", "scheduler"
 _NO_MODEL = frozenset({"", AUTO_UPSCALER, LANCZOS})
 
@@ -88,8 +97,12 @@ def same_here(name: str, there: Sequence[str]) -> str:
     """
     if name in there:
         return name
-    wanted, digest = plain_name(name), _hash_in(name)
-    found = [item for item in there if plain_name(item) == wanted and _agree(digest, _hash_in(item))]
+    whole = [item for item in there if _bare(item) == _bare(name)]
+    if len(whole) == 1:
+        # Brackets that look like a hash may be a part of the name.
+        return whole[0]
+    wanted, digest = plain_name(name), split_title(name)[1]
+    found = [item for item in there if plain_name(item) == wanted and hash_fits(digest, _hashes_of(item, there))]
     if len(found) > 1:
         found = [item for item in found if _folder(item) == _folder(name)]
     return found[0] if len({plain_name(item) + _folder(item) for item in found}) == 1 else ""
@@ -100,25 +113,20 @@ def plain_name(name: str) -> str:
 
     Letters are one in both Unicode forms, and what stands between digits keeps them apart: "v1.0" is not "v10".
     """
-    bare = _bare(name)
+    bare = _bare(split_title(name)[0])
     return _ALIASES.get(bare, bare)
 
 
 def _bare(name: str) -> str:
-    file = _HASH.sub("", name).replace("\\", "/").rpartition("/")[2]
+    file = name.replace("\\", "/").rpartition("/")[2]
     folded = _ENDINGS.sub("", unicodedata.normalize("NFC", file).casefold()).replace("+", "plus")
     apart = re.sub(r"(?<=\d)[\W_]+(?=\d)", ".", unicodedata.normalize("NFC", folded))
     # Marks are no letters of their own, but without them other scripts lose what they say.
     return "".join(sign for sign in apart if sign.isalnum() or sign == "." or unicodedata.category(sign)[0] == "M")
 
 
-def _hash_in(name: str) -> str:
-    found = _HASH.search(name)
-    return found[1].lower() if found else ""
-
-
-def _agree(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
+def _hashes_of(name: str, there: Sequence[str]) -> Sequence[str | None]:
+    return there.hashes[name] if isinstance(there, HashedNames) else (split_title(name)[1],)
 
 
 def _folder(name: str) -> str:

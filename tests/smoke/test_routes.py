@@ -168,7 +168,11 @@ def test_wrong_requests_name_their_fields(webui: Webui, portrait: np.ndarray) ->
     good = encoded(portrait)
     unknown = {"detail": {"passes": [{"detector": "no such"}]}}
     cases: tuple[tuple[str, Any, str], ...] = (
-        ("finish", {"images": [good], "recipe": {"refine": {"denoise": 1}}}, "recipe.refine.denoise"),
+        (
+            "finish",
+            {"images": [good], "recipe": {"refine": {"denoising_strength": 3}}},
+            "recipe.refine.denoising_strength",
+        ),
         ("finish", {"images": [good], "recipe": {"refine": {"steps": "x"}}}, "recipe.refine.steps"),
         ("finish", {"images": [good], "recipe": {"refine": {"sampler": "no such"}}}, "recipe.refine.sampler"),
         ("finish", {"images": [good], "recipe": {"refine": {"checkpoint": "no such"}}}, "recipe.refine.checkpoint"),

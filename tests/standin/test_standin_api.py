@@ -173,6 +173,50 @@ def test_the_infotext_brings_the_finishing_back(webui: Webui) -> None:
     assert json.loads(answer["info"])["infotexts"] == list(first.infotexts)
 
 
+def test_a_wrong_value_in_a_pictures_infotext_is_left_out_alone(webui: Webui) -> None:
+    right = webui.txt2img(recipe(**REFINE_ONLY), **SIZE)
+    own = json.dumps(json.loads(right.told["Finisher"]))
+    wrong = json.loads(own)
+    wrong["refine"] |= {"cfg_scale": 3000, "glow": 1}
+    assert "cfg_scale" not in json.loads(own)["refine"]
+    # As the hosts quote it: the recipe is JSON within JSON.
+    assert json.dumps(own) in right.infotexts[0]
+    pasted = right.infotexts[0].replace(json.dumps(own), json.dumps(json.dumps(wrong)))
+    told = json.loads(webui.post("/sdapi/v1/txt2img", {"infotext": pasted})["info"])["extra_generation_params"]
+    assert "Finisher error" not in told and told["Finisher stages"] == "refine"
+    assert "refine.cfg_scale: 3000" in told["Finisher notes"] and "refine.glow" in told["Finisher notes"]
+    assert json.loads(told["Finisher"]) == json.loads(own)
+    # What a program itself asks for is refused.
+    refused = webui.txt2img(recipe(**{**REFINE_ONLY, "refine": {**GENTLE, "cfg_scale": 3000}}), **SIZE)
+    assert "refine.cfg_scale: 3000" in refused.told["Finisher error"]
+
+
+def test_what_a_preset_cannot_have_here_reaches_infotext_and_answer(webui: Webui) -> None:
+    data = {"finisher_preset": 2, "name": "Elsewhere", "recipe": {"refine": {"sampler": "Gone", "glow": 1}}}
+    webui.post("/finisher/v1/presets", {"action": "put", "data": data})
+    asked = {"version": 2, "preset": "Elsewhere", **REFINE_ONLY}
+    draft = webui.txt2img({"enabled": True, "recipe": asked}, **SIZE)
+    body = json.dumps({"images": [encoded(draft.picture)], "recipe": asked})
+    answer = webui.post("/finisher/v1/finish", json.loads(body))
+    for told in (draft.told["Finisher notes"], answer["infotexts"][0], "; ".join(answer["notes"][0])):
+        assert "sampler 'Gone' is not here" in told and "refine.glow" in told
+    webui.post("/finisher/v1/presets", {"action": "delete", "name": "Elsewhere"})
+
+
+def test_a_key_twice_in_a_body_is_named(webui: Webui, draft: Result) -> None:
+    recipe_text = '{"version": 2, "refine": {"steps": 4, "steps": 6}, "upscale": {"enabled": false}}'
+    image = encoded(draft.picture)
+    for path, body in (
+        ("plan", f'{{"image": "{image}", "recipe": {recipe_text}}}'),
+        ("finish", f'{{"images": ["{image}"], "recipe": {recipe_text}}}'),
+    ):
+        request = urllib.request.Request(f"{webui.url}/finisher/v1/{path}", body.encode())
+        with urllib.request.urlopen(request, timeout=60) as sent:
+            answer = json.loads(sent.read())
+        assert "the key 'steps' is there twice; the last one counts" in (answer.get("warnings") or answer["notes"][0])
+    assert "the key 'steps' is there twice" in answer["infotexts"][0]
+
+
 def test_another_checkpoint_for_a_stage_and_the_own_one_back(webui: Webui, draft: Result) -> None:
     other = {**REFINE_ONLY, "refine": {**GENTLE, "checkpoint": "standinB"}}
     done = webui.txt2img(recipe(**other), **SIZE)
@@ -180,6 +224,19 @@ def test_another_checkpoint_for_a_stage_and_the_own_one_back(webui: Webui, draft
     assert "Model: standinA" in done.infotexts[0]
     assert not np.array_equal(done.picture, webui.txt2img(recipe(**REFINE_ONLY), **SIZE).picture)
     assert np.array_equal(webui.txt2img(**SIZE).picture, draft.picture)
+
+
+def test_a_title_with_a_hash_names_a_checkpoint_and_must_not_contradict(webui: Webui, draft: Result) -> None:
+    def swapped(title: str) -> Result:
+        return webui.txt2img(recipe(**{**REFINE_ONLY, "refine": {**GENTLE, "checkpoint": title}}), **SIZE)
+
+    right = swapped("standinB")
+    # The host has hashed what it has loaded.
+    (model,) = (item for item in webui.get("/sdapi/v1/sd-models") if item["model_name"] == "standinB")
+    assert np.array_equal(swapped(f"folder/standinB [{model['hash']}]").picture, right.picture)
+    wrong = swapped("standinB.safetensors [0123456789]")
+    assert "standinB.safetensors [0123456789]" in json.dumps(wrong.told)
+    assert np.array_equal(wrong.picture, draft.picture)
 
 
 def test_every_route_asks_for_the_password() -> None:

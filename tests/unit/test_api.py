@@ -411,6 +411,28 @@ def test_the_schemas_defaults_make_the_default_recipe(family: str) -> None:
     assert read_recipe({"version": answer["schema"], **data}, family) == default_recipe(family)
 
 
+@pytest.mark.parametrize("family", ["", "sdxl", "flux"])
+def test_the_schemas_recipe_says_whose_defaults_are_meant(family: str) -> None:
+    answer = json.loads(json.dumps(answers.schema_json(OFFER, LIMITS, family)))
+    data = {item["name"]: {row["name"]: row["default"] for row in item["controls"]} for item in answer["stages"]}
+    # On whatever model it is sent to, all of it and nothing besides.
+    for other in ("sd1", family):
+        where = other if not family else "sd1"
+        assert read_recipe({**answer["recipe"], **data}, where) == default_recipe(family or other)
+        assert read_recipe(answer["recipe"], where) == default_recipe(family or other)
+    assert read_recipe(data, family) != default_recipe(family), "without it, the passes are those of version 1"
+
+
+def test_a_key_twice_in_a_body_is_named() -> None:
+    twice = b'{"recipe": {"refine": {"steps": 3, "steps": 9}, "grade": {"grain": 0}}, "image": "", "image": ""}'
+    assert requests.repeated_keys_noted(twice) == (
+        "the key 'steps' is there twice; the last one counts", "the key 'image' is there twice; the last one counts",
+    )  # fmt: skip
+    # One key in two objects is none twice, and what is no JSON is refused elsewhere.
+    assert requests.repeated_keys_noted(b'{"a": {"x": 1}, "b": {"x": 1}}') == ()
+    assert requests.repeated_keys_noted(b"{") == requests.repeated_keys_noted(b"\xff") == ()
+
+
 def test_the_share_of_a_job() -> None:
     assert answers.share(0, 0, 3, 4) == answers.share(0, -1, 3, 4) == 0.0
     assert answers.share(1, 4, 2, 4) == 0.375

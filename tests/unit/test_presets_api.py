@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.api.presets import ACTIONS, Surroundings, answer, resolved_for, split
+from lib_finisher.api.presets import (
+    ACTIONS,
+    Surroundings,
+    answer,
+    resolved_for,
+    split,
+    without_wrong_values,
+)
 from lib_finisher.api.problems import RequestError
 from lib_finisher.controls import SettingsError
 from lib_finisher.imaging.geometry import Size
@@ -373,3 +380,51 @@ def test_unknown_missing_and_wrong_fields_are_refused(around: Surroundings, acti
         good = {other: {} if other in ("recipe", "data") else "Mine" for other in needed}
         with pytest.raises(RequestError, match=f"^{key}: 3 is not accepted"):
             answer({"action": action, **good, key: 3}, around)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named", "kept"),
+    [
+        ({"refine": {"steps": 9000}}, "refine.steps: 9000", ("steps", 0)),
+        ({"refine": {"steps": "12"}}, "refine.steps: '12'", ("steps", 0)),
+        ({"refine": {"denoise": 0.3}}, "refine.denoise: there is no such control", ("steps", 0)),
+        ({"refine": 3}, "refine: 3", ("steps", 0)),
+        ({"glow": {"enabled": True}}, "glow: there is no such stage", ("steps", 0)),
+        ({"version": "two"}, "version: 'two'", ("enabled", True)),
+        ({"version": 3}, "version 3", ("enabled", False)),
+        ({"family": 5}, "family: 5", ("steps", 0)),
+        ({"detail": {"passes": [{"confidence": 7, "steps": 4}]}}, "detail.passes.1.confidence: 7", ("steps", 0)),
+    ],
+)  # fmt: skip
+def test_one_wrong_value_of_a_pasted_recipe_is_left_out_alone(
+    wrong: dict[str, Any], named: str, kept: tuple[str, Any], around: Surroundings
+) -> None:
+    right = {"version": 2, "preset": "none", "pasted": True, "grade": {"grain": 0.3}}
+    usable, notes = without_wrong_values({**right, **wrong})
+    resolved, more = resolved_for(usable, around)
+    assert len(notes) == 1 and named in notes[0] and more == ()
+    assert resolved.recipe["grade"].grain == 0.3 and getattr(resolved.recipe["refine"], kept[0]) == kept[1]
+    assert resolved.recipe["detail"].passes[0].steps == (4 if "detail" in wrong else 0)
+    assert without_wrong_values(right) == (right, ())
+
+
+def test_a_program_is_refused_for_a_wrong_value_and_told_of_a_newer_version(around: Surroundings) -> None:
+    with pytest.raises(SettingsError, match=r"refine\.steps: 9000"):
+        resolved_for({"version": 2, "refine": {"steps": 9000}}, around)
+    resolved, notes = resolved_for({"version": 3, "preset": "none", "refine": {"glow": 1, "steps": 7}}, around)
+    assert resolved.recipe["refine"].steps == 7 and not resolved.recipe["refine"].enabled
+    assert "version 3" in notes[0] and "refine.glow" in notes[1] and len(notes) == 2
+
+
+def test_what_a_preset_cannot_have_here_is_told_with_the_recipe(around: Surroundings) -> None:
+    recipe = {
+        "refine": {"sampler": "Gone", "glow": 1}, "detail": {"passes": [{}, {"detector": "gone.pt"}]},
+        "upscale": {"passes": [{"upscaler": "Gone 4x"}]},
+    }  # fmt: skip
+    around.library.store.save(Preset("Elsewhere", recipe), "")
+    around = replace(around, here={**HERE, "sampler": ["Euler"]})
+    resolved, notes = resolved_for({"version": 2, "preset": ["none", "Elsewhere"]}, around)
+    for words in ("sampler 'Gone'", "refine.glow", "'gone.pt' is not here, so it is left out", "upscaler 'Gone 4x'"):
+        assert sum(words in note for note in notes) == 1, words
+    assert (resolved.recipe["refine"].sampler, resolved.recipe["detail"].passes[1].active) == ("", False)
+    assert ask(around, "show", recipe={"version": 2, "preset": ["none", "Elsewhere"]})["notes"] == list(notes)

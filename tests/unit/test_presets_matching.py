@@ -125,3 +125,33 @@ def test_a_file_that_cannot_be_read_is_known_by_its_name(tmp_path: Path) -> None
     found = read_checkpoint(file, "sub/ponyMix_inpainting.ckpt", SHA, family="sdxl")
     assert (found.family, found.variants) == ("sdxl", ("inpainting", "pony"))
     assert found.shorthash == SHA[:10] and "pickle" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"),
+    [
+        ("juggernautXL_v9.safetensors [abababab]", True),
+        ("SDXL\\juggernautXL_v9 [ABABABABAB1]", False),
+        ("SDXL/JuggernautXL_v9 [ababababab]", True),
+        (f"juggernautXL_v9 [{SHA}]", True),
+        ("juggernautXL_v9.safetensors [12345678]", True),
+        ("juggernautXL_v9.safetensors [12345679]", False),
+        ("SD1/juggernautXL_v9 [ababababab]", False),
+        ("juggernautXL_v9 [final]", False),
+        ("juggernautXL_v9 [123456]", False),
+        ("[abababab]", False),
+    ],
+)
+def test_a_title_is_a_name_and_a_hash_that_does_not_contradict(rule: str, holds: bool) -> None:
+    checkpoint = replace(CHECKPOINT, part_hash="12345678")
+    found = explain(checkpoint, entries(one=Match(names=(rule,))))
+    assert [item.level for item in found] == ([Level.NAME] if holds else [])
+    # Before the host has hashed the file nothing contradicts.
+    unhashed = explain(replace(checkpoint, sha256="", part_hash=""), entries(one=Match(names=(rule,))))
+    assert bool(unhashed) == (holds or rule.endswith(("1]", "79]")))
+
+
+def test_brackets_of_a_name_that_look_like_a_hash_stay_a_name() -> None:
+    dated = Checkpoint("mix [20231224].safetensors", SHA)
+    for rule, holds in (("Mix [20231224]", True), ("mix", False), (f"mix [20231224] [{SHA[:10]}]", True)):
+        assert bool(explain(dated, entries(one=Match(names=(rule,))))) == holds

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lib_finisher.presets.missing import plain_name, same_here, with_what_is_here
+from lib_finisher.presets.missing import HashedNames, plain_name, same_here, with_what_is_here
 from lib_finisher.recipe import read_recipe
 from lib_finisher.sampler_names import sampler_here, scheduler_here
 from tests.conftest import ROOT
@@ -125,11 +125,39 @@ def test_what_is_said_by_hand_is_written_as_here_and_never_replaced() -> None:
         ("Ge\u0301sicht.pt", ["g\u00e9sicht.pt"], "g\u00e9sicht.pt"),
         ("G\u00e9sicht.pt", ["ge\u0301sicht.pt"], "ge\u0301sicht.pt"),
         ("Gesicht.pt", ["g\u00e9sicht.pt"], ""),
+        ("b/m [1a2b3c4d5e6]", ["a/m.ckpt", "b/m.ckpt"], "b/m.ckpt"),
+        # Brackets of a name: a word, a number, and what could be a hash, was the file not called so.
+        ("m [final]", ["m.ckpt", "m [final].ckpt"], "m [final].ckpt"),
+        ("m [final]", ["m.ckpt"], ""),
+        ("m [123456]", ["m.ckpt"], ""),
+        ("M [20231224]", ["m.ckpt", "m [20231224].ckpt"], "m [20231224].ckpt"),
         ("\u0915\u093f.pt", ["\u0915\u0940.pt"], ""),
     ],
 )  # fmt: skip
 def test_files_are_one_by_name_folder_version_and_hash(wanted: str, there: list[str], found: str) -> None:
     assert same_here(wanted, there) == found
+
+
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("m.safetensors [abcdef0123]", "m.safetensors"),
+        ("m [abcdef0123456]", "m.safetensors"),
+        # The older hash of eight digits, which the hosts know too.
+        ("m.safetensors [12345678]", "m.safetensors"),
+        ("m.safetensors [87654321]", ""),
+        ("m [abcdef9999]", ""),
+        ("m", "m.safetensors"),
+        # Nothing is known of the other file's yet.
+        ("new [87654321]", "sub/new.ckpt"),
+        ("sub/new.ckpt [abcdef0123]", "sub/new.ckpt"),
+    ],
+)
+def test_a_hash_that_the_host_knows_must_not_contradict(title: str, found: str) -> None:
+    there = HashedNames({
+        "m.safetensors": ("abcdef0123456" + "7" * 51, "abcdef0123", "12345678"), "sub/new.ckpt": (None, None, ""),
+    })  # fmt: skip
+    assert same_here(title, there) == found
 
 
 def test_a_version_keeps_its_point() -> None:

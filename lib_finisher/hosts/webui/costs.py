@@ -17,7 +17,7 @@ from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.webui import speed
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import outer
-from lib_finisher.hosts.webui.presets import reading
+from lib_finisher.hosts.webui.presets import reading_of_the_page
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.stages.stage import Base, Tools, Work
@@ -40,7 +40,7 @@ def planned(data: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise RequestError(problems)
     try:
-        recipe = reading()(data.get("recipe", {}))
+        recipe = reading_of_the_page(data.get("recipe", {}))
     except SettingsError as error:
         raise RequestError([Problem("recipe", text) for text in error.problems]) from error
     width, height = data["size"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from modules import devices, paths_internal, sd_models, shared
+from modules import devices, paths_internal, shared
 from PIL import Image
 
 from lib_finisher.family import Family, detect
@@ -41,14 +41,9 @@ def facts(name: str = "") -> ModelFacts:
     return ModelFacts(info.name_for_extra, family, side, variant)
 
 
-def checkpoint_names() -> list[str]:
-    """Every checkpoint of the host, by the name that a setting chooses it with."""
-    return sorted(info.name for info in sd_models.checkpoints_list.values())
-
-
 def choices(detectors: Sequence[str]) -> dict[str, list[str]]:
     """What this host offers for the controls that name something of it."""
-    names, checkpoints = [item.name for item, _ in _upscalers_here()], checkpoint_names()
+    names, checkpoints = [item.name for item, _ in _upscalers_here()], probe.checkpoint_names()
     return {
         "sampler": list(probe.samplers()),
         "scheduler": list(probe.schedulers()),

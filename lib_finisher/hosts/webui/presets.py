@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from modules import paths_internal
 
-from lib_finisher.api.presets import CHOICE, Surroundings, resolved_for
+from lib_finisher.api.presets import CHOICE, PASTED, Surroundings, answer, resolved_for, without_wrong_values
 from lib_finisher.api.requests import Reading
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import models, offered, probe, xyz
@@ -71,11 +71,31 @@ def reading(checkpoint: str = "") -> Reading:
     return read
 
 
+def reading_of_the_page(data: Any) -> Recipe:
+    """Reads a recipe as the page holds it: a pasted value that is not accepted is left out alone."""
+    return reading()(without_wrong_values(data)[0] if isinstance(data, Mapping) else data)
+
+
+def answer_to_the_page(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What is answered about presets for a recipe as the page holds it; what is left out stands in its notes."""
+    recipe = data.get("recipe")
+    left_out: tuple[str, ...] = ()
+    if isinstance(recipe, Mapping):
+        usable, left_out = without_wrong_values(recipe)
+        data = {**data, "recipe": usable}
+    result = answer(data, surroundings_of(data))
+    return {**result, "notes": [*left_out, *result["notes"]]} if "notes" in result else result
+
+
 def effective(p: Any, data: Mapping[str, Any], checkpoint: str = "") -> Effective:
     """The recipe of one generation: presets, what the user says, and over both what a plot's cell varies.
 
-    Raises SettingsError and HostError.
+    What came with a pasted infotext and is not accepted is left out alone; a program gets an error for it. Raises
+    SettingsError and HostError.
     """
+    left_out: tuple[str, ...] = ()
+    if data.get(PASTED) is True or not getattr(p, "is_api", True):
+        data, left_out = without_wrong_values(data)
     chosen, varied = xyz.varied(p)
     around = surroundings(checkpoint)
     resolved, notes = resolved_for({**data, CHOICE: chosen} if chosen else data, around)
@@ -88,7 +108,7 @@ def effective(p: Any, data: Mapping[str, Any], checkpoint: str = "") -> Effectiv
             if origin is not None and origin.layer == DEFAULT:
                 data[section].pop(SWITCH)
         recipe = read_recipe(assign(data, varied), around.checkpoint.family)
-    return Effective(recipe, resolved.names, resolved.content, notes, data)
+    return Effective(recipe, resolved.names, resolved.content, (*left_out, *notes), data)
 
 
 def notes_on(data: Any) -> tuple[str, ...]:
@@ -107,7 +127,8 @@ def effective_before(p: Any, data: Mapping[str, Any]) -> Recipe:
 
 
 def pasted(parameters: Mapping[str, Any]) -> str | None:
-    """A picture's recipe for the page: it is whole, so no preset is laid under it, and it keeps its version."""
+    """A picture's recipe for the page and for programs that send an infotext: it is whole, so no preset is laid under
+    it, and it keeps its version."""
     text = parameters.get(KEY)
     if text is None:
         return None
@@ -115,11 +136,12 @@ def pasted(parameters: Mapping[str, Any]) -> str | None:
         data = json.loads(text)
     except ValueError:
         return str(text)
-    return json.dumps({CHOICE: NONE, VERSION: FIRST, **data}) if isinstance(data, dict) else str(text)
+    return json.dumps({CHOICE: NONE, PASTED: True, VERSION: FIRST, **data}) if isinstance(data, dict) else str(text)
 
 
 def _facts(name: str) -> Checkpoint:
     """What is known of a checkpoint: its header, its file's name, and its hash if the host has it."""
     info: Any = probe.checkpoint_info(name)
     # Nothing is hashed here: a file of seven gigabytes would stop the page.
-    return read_checkpoint(info.filename, info.name, info.sha256 or "", models.facts(name).family)
+    read = read_checkpoint(info.filename, info.name, info.sha256 or "", models.facts(name).family)
+    return replace(read, part_hash=info.hash or "")

@@ -12,6 +12,7 @@ from typing import Any
 from modules import sd_models, sd_samplers, sd_samplers_common, sd_vae, shared
 
 from lib_finisher.hosts.port import HostError
+from lib_finisher.presets.missing import HashedNames, same_here
 
 _EXTRAS = ("text_encoders", "clip_skip", "distilled_cfg_scale", "eta", "s_noise", "noise_multiplier", "differential")
 _VAE_WORDS = ("Automatic", "None")
@@ -123,7 +124,8 @@ def module_options(vae: str, text_encoders: Sequence[str]) -> dict[str, Any]:
     """The settings that choose a VAE, and on Forge text encoder modules; what is empty stays. Raises HostError."""
     if has_forge_loader():
         return _forge_modules(vae, text_encoders)
-    if vae not in sd_vae.vae_dict and vae not in _VAE_WORDS:
+    vae = same_here(vae, vaes()) or vae
+    if vae not in vaes():
         raise HostError(f"There is no VAE {vae!r} here. VAEs: {', '.join([*_VAE_WORDS, *sd_vae.vae_dict])}.")
     return {"sd_vae": vae}
 
@@ -133,6 +135,8 @@ def _forge_modules(vae: str, text_encoders: Sequence[str]) -> dict[str, Any]:
     from modules_forge import main_entry
 
     known: Mapping[str, str] = main_entry.module_list
+    vae = same_here(vae, list(known)) or vae
+    text_encoders = [same_here(name, list(known)) or name for name in text_encoders]
     # Forge drops a name that it does not know without a word.
     for name in (*(() if vae in ("", *_VAE_WORDS) else (vae,)), *text_encoders):
         if name not in known:
@@ -163,9 +167,18 @@ def checkpoint_info(name: str = "") -> Any:
     # Never the host's own closest match: it falls back to searching for parts of names.
     info = sd_models.checkpoint_aliases.get(name)
     if info is None:
+        # A title that the host does not write so, or not yet: it knows a file's hash when it has loaded the file.
+        info = sd_models.checkpoint_aliases.get(same_here(name, checkpoint_names()))
+    if info is None:
         known = ", ".join(item.name for item in sd_models.checkpoints_list.values())
         raise HostError(f"There is no checkpoint {name!r} here. Checkpoints: {known or 'none'}.")
     return info
+
+
+def checkpoint_names() -> HashedNames:
+    """Every checkpoint, by the name that a setting chooses it with, and what is known of its hashes."""
+    infos = sorted(sd_models.checkpoints_list.values(), key=lambda info: str(info.name))
+    return HashedNames({info.name: (info.sha256, info.shorthash, info.hash) for info in infos})
 
 
 def restore_model() -> None:

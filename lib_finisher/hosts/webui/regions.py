@@ -16,7 +16,6 @@ from PIL import Image
 
 from lib_finisher.api import regions, requests
 from lib_finisher.api.pictures import Upload
-from lib_finisher.api.presets import answer
 from lib_finisher.api.problems import RequestError
 from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.fetching import FetchError
@@ -29,7 +28,7 @@ from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
 from lib_finisher.hosts.webui.finish_only import with_alpha
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.hosts.webui.outer import first_sampler, on_the_hosts_thread, outer, styled, told_fields
-from lib_finisher.hosts.webui.presets import reading, surroundings_of
+from lib_finisher.hosts.webui.presets import answer_to_the_page, reading_of_the_page
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
@@ -99,7 +98,7 @@ def _presets(text: str) -> str:
 
     def told(asked: str) -> dict[str, Any]:
         data = requests.json_object(asked.encode())
-        return {"id": regions.identity_of(asked), **answer(data, surroundings_of(data))}
+        return {"id": regions.identity_of(asked), **answer_to_the_page(data)}
 
     return _answered(text, told)
 
@@ -199,7 +198,7 @@ def _saved(tab: str, text: str) -> dict[str, Any]:
 
 
 def _asked(text: str) -> regions.RegionsRequest:
-    return regions.read_regions(text, reading(), routes.offer(), routes.LIMITS, _kept().pictures)
+    return regions.read_regions(text, reading_of_the_page, routes.offer(), routes.LIMITS, _kept().pictures)
 
 
 def _base(asked: regions.RegionsRequest) -> Base:

@@ -97,13 +97,13 @@ async def schema(request: Request) -> JSONResponse:
 async def plan(request: Request) -> JSONResponse:
     """What finishing a picture would do and cost, stage by stage. Nothing is sampled."""
     body = await request.body()
-    return await _answered(lambda: _plan(requests.json_object(body)))
+    return await _answered(lambda: _with_warnings(_plan(requests.json_object(body)), body))
 
 
 async def detect(request: Request) -> JSONResponse:
     """What a detector finds in a picture."""
     body = await request.body()
-    return await _answered(lambda: _detect(requests.json_object(body)))
+    return await _answered(lambda: _with_warnings(_detect(requests.json_object(body)), body))
 
 
 async def known_detectors() -> JSONResponse:
@@ -114,13 +114,13 @@ async def known_detectors() -> JSONResponse:
 async def fetch_detector(request: Request) -> JSONResponse:
     """Fetch the file of a known detector into the host's folder of models; answers when it is there."""
     body = await request.body()
-    return await _answered(lambda: fetched(requests.json_object(body)))
+    return await _answered(lambda: _with_warnings(fetched(requests.json_object(body)), body))
 
 
 async def finish(request: Request) -> JSONResponse:
     """Finish pictures, with the prompts and seeds of their own infotexts unless the request has others."""
     body = await request.body()
-    return await _answered(lambda: _finish(requests.json_object(body)))
+    return await _answered(lambda: _finish(requests.json_object(body), requests.repeated_keys_noted(body)))
 
 
 async def known_presets(request: Request) -> JSONResponse:
@@ -132,12 +132,18 @@ async def known_presets(request: Request) -> JSONResponse:
 async def presets(request: Request) -> JSONResponse:
     """Show, save, rename, lock, delete, compare, export or import presets: {"action": ..., ...}."""
     body = await request.body()
-    return await _answered(lambda: _presets(requests.json_object(body)))
+    return await _answered(lambda: _with_warnings(_presets(requests.json_object(body)), body))
 
 
 async def progress() -> JSONResponse:
     """What the host is doing now and how far it is."""
     return JSONResponse(_progress())
+
+
+def _with_warnings(result: dict[str, Any], body: bytes) -> dict[str, Any]:
+    """The answer, and what of the body counts otherwise than it may have been meant."""
+    warnings = requests.repeated_keys_noted(body)
+    return {**result, "warnings": list(warnings)} if warnings else result
 
 
 async def _answered(act: Callable[[], dict[str, Any]]) -> JSONResponse:
@@ -200,21 +206,21 @@ def _detect(data: Mapping[str, Any]) -> dict[str, Any]:
     return answers.detections_json(found, size_of(pixels))
 
 
-def _finish(data: Mapping[str, Any]) -> dict[str, Any]:
+def _finish(data: Mapping[str, Any], warnings: Sequence[str] = ()) -> dict[str, Any]:
     # Whatever is wrong with the request is said at once, not after other generations.
     asked = requests.read_finish(data, reading(), offer(), LIMITS)
     asked, works = _works(asked)
     with call_queue.queue_lock:
         shared.state.begin(job="finisher")
         try:
-            return _run(asked, works)
+            return _run(asked, works, warnings)
         finally:
             _Running.progress = None
             shared.state.end()
             shared.total_tqdm.clear()
 
 
-def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]:
+def _run(asked: requests.FinishRequest, works: Sequence[Work], warnings: Sequence[str]) -> dict[str, Any]:
     """Finish all pictures together, stage by stage. The host is ours meanwhile."""
     with closing(outer()) as plain:
         host = WebuiHost(plain)
@@ -238,7 +244,14 @@ def _run(asked: requests.FinishRequest, works: Sequence[Work]) -> dict[str, Any]
             host.close()
     bases = [work.base for work in works]
     return answers.finished_json(
-        done, asked.pictures, bases, recipe, family, asked.report, asked.recipe_data, notes_on(asked.recipe_data)
+        done,
+        asked.pictures,
+        bases,
+        recipe,
+        family,
+        asked.report,
+        asked.recipe_data,
+        (*warnings, *notes_on(asked.recipe_data)),
     )
 
 
