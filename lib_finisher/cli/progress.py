@@ -13,8 +13,8 @@ from lib_finisher.events import BatchStarted, Event, ModelStep, PictureStarted, 
 _BAR = 24
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 10.0
-# A share too small to reckon the time left from.
-_TOO_SMALL = 0.02
+# From less the time left cannot be reckoned: a run begins with loading, and one stage tells little of another.
+_ENOUGH_OF_A_RUN, _ENOUGH_PICTURES = 0.1, 2
 
 
 class ProgressLine:
@@ -91,8 +91,10 @@ class ProgressLine:
         self._pictures = f"[{numbers} of {self._chunk.total}] {self._chunk.files[at.start].name}{more}"
 
     def _left(self, share: float) -> str:
+        if share < _ENOUGH_OF_A_RUN and self._before < _ENOUGH_PICTURES:
+            return "…"
         elapsed = self._clock() - self._began
-        return f"about {_clock(elapsed / share - elapsed)} left" if share > _TOO_SMALL else "…"
+        return f"about {_clock(elapsed / share - elapsed)} left"
 
     def _draw_if_due(self, now: bool) -> None:
         every = _REDRAW_SECONDS if self._terminal else _LINE_SECONDS

@@ -74,6 +74,22 @@ def test_a_line_in_ten_seconds_where_there_is_no_terminal() -> None:
     assert "\r" not in stream.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("first", "total", "share", "left"),
+    [(1, 1, 0.02, ""), (1, 1, 0.5, "0:20"), (2, 300, 0.5, ""), (4, 300, 0.0, "33:00")],
+    ids=["one stage of one picture", "half a picture", "one of many", "three of many"],
+)
+def test_the_time_left_is_told_when_enough_is_done_to_reckon_it(
+    first: int, total: int, share: float, left: str
+) -> None:
+    clock = Clock()
+    line = ProgressLine(io.StringIO(), clock)
+    line.begin(Begun((Path("a.png"),), first, total))
+    clock.now += 20.0
+    line(Progress(share, 1.0))
+    assert line.text().endswith(f"about {left} left" if left else "…")
+
+
 def test_a_picture_that_is_in_work_by_itself_is_named() -> None:
     clock, stream = Clock(), io.StringIO()
     line = ProgressLine(stream, clock)
