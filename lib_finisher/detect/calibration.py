@@ -2,7 +2,7 @@
 
 A score of 0.5 is a face to one detector and clutter to another. Who names no confidence of his own gets each
 detector's: a low score at which a finding is looked at at all, and what a second look must say of it. The figures were
-measured on pictures with and without faces that no test uses (bench/faceless.py lists them).
+measured on pictures with and without faces that no test uses (docs/detectors.md lists them).
 """
 
 from __future__ import annotations

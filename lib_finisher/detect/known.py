@@ -175,6 +175,11 @@ def find_known(name: str, among: Iterable[Known] = KNOWN) -> Known | None:
 CALIBRATED: Mapping[str, Calibration] = {
     "face_yunet": Calibration(0.3, 0.69, 0.78, 0.9, 0.8, measured=True),
     "yolov11m-face": Calibration(0.4, sure=0.6, measured=True),
+    # The far network reports nothing below 0.6 by itself; the mesh and the eyes tell the score of the face they fit.
+    "mediapipe_face_full": Calibration(0.6, sure=0.8, measured=True),
+    "mediapipe_face_short": Calibration(0.7, sure=0.8, measured=True),
+    "mediapipe_face_mesh": Calibration(0.6, sure=0.8, measured=True),
+    "mediapipe_face_mesh_eyes_only": Calibration(0.6, sure=0.8, measured=True),
 }
 
 

@@ -15,7 +15,7 @@ from lib_finisher.stages.detail_care import judging, polishing, preparing
 from lib_finisher.stages.detail_choice import Finding
 from lib_finisher.stages.detail_masks import shape_of
 from lib_finisher.stages.detail_patches import Choice, choose
-from lib_finisher.stages.detail_search import detectors_of, find_for, search_of, where_of, without
+from lib_finisher.stages.detail_search import detectors_of, find_for, scores_of, search_of, where_of, without
 from lib_finisher.stages.detail_settings import DetailPass, DetailSettings
 from lib_finisher.stages.diffusion import estimated, sampling_of
 from lib_finisher.stages.regions import Region
@@ -180,11 +180,10 @@ def _told(one: DetailPass, found: list[Detection], fresh: list[Detection], choic
     dropped = len(fresh) - len(findings)
     if not findings:
         return [f"{detectors} found {dropped}, filtered out", *earlier] if dropped else earlier
-    sure = ", ".join(f"{item.confidence:.2f}{' doubtful' * item.doubtful}" for item in findings)
     kinds = sorted(Counter(item.label for item in findings).items())
     # A detector's labels are any words: no plural is made of them.
     counted = " and ".join(f"1 {label}" if number == 1 else f"{number} × {label}" for label, number in kinds)
-    told = [f"{detectors} found {counted} ({sure})", *earlier]
+    told = [f"{detectors} found {counted} ({scores_of(findings)})", *earlier]
     if dropped:
         told.append(f"{dropped} more filtered out")
     if choice.skipped:

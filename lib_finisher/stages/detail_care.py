@@ -90,6 +90,22 @@ def _less_sure(one: DetailPass, find: Finder, before: Pixels, after: Pixels, pla
     for was, now in zip(was_sure, is_sure):
         if was > 0 and now < was - one.gate:
             return f"the detector became less sure ({was:.2f} to {now:.2f}); the old pixels stay"
+    return not_found_again(find, one, after, places, was_sure, is_sure)
+
+
+def not_found_again(
+    find: Finder,
+    one: DetailPass,
+    after: Pixels,
+    places: Sequence[Box],
+    was_sure: Sequence[float],
+    is_sure: Sequence[float],
+) -> str:
+    """Why a redraw is refused in which a pass's detectors, as sure as it wants them, find one of the places no more.
+
+    The scores (0..1) are those before and after; a place that was not seen before (0) is not judged. "" where nothing
+    is lost.
+    """
     for was, now, still in zip(was_sure, is_sure, finds_again(find, one, after, places)):
         if was > 0 and not still:
             return f"the detector does not find it any more ({was:.2f} to {now:.2f}); the old pixels stay"

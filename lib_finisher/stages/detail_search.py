@@ -51,6 +51,11 @@ def find_for(one: DetailPass, pixels: Pixels, find: Finder) -> list[Detection]:
     return merged(found, middles=True, overlap=one.iou) if len(names) > 1 else found
 
 
+def scores_of(found: Sequence[Detection]) -> str:
+    """The scores of findings in words: "0.91, 0.72 doubtful"."""
+    return ", ".join(f"{item.confidence:.2f}{' doubtful' * item.doubtful}" for item in found)
+
+
 def without(found: Sequence[Detection], redrawn: Sequence[Detection], one: DetailPass) -> list[Detection]:
     """What an earlier pass has not redrawn already, unless it is to be redrawn again."""
     if one.repeat:

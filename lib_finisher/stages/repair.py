@@ -12,7 +12,7 @@ from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.redraw.batches import rounds
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
-from lib_finisher.stages.detail_search import detectors_of
+from lib_finisher.stages.detail_search import detectors_of, scores_of
 from lib_finisher.stages.diffusion import estimated, sampling_of
 from lib_finisher.stages.repair_patches import filling, judging, patches_of
 from lib_finisher.stages.repair_regions import (
@@ -104,7 +104,8 @@ def _look(work: Work, settings: RepairSettings, tools: Tools) -> _Seen:
     try:
         found = found_beside(marked, work.pixels, settings, tools.find)
         if detectors:
-            told.append(f"{detectors} found {len(found) or 'nothing'}" + (" beside the mask" if marked else ""))
+            counted = f"{len(found)} ({scores_of(found)})" if found else "nothing"
+            told.append(f"{detectors} found {counted}" + (" beside the mask" if marked else ""))
     except DetectorError as error:
         failure = str(error)
         told.append(failure)

@@ -15,7 +15,7 @@ from lib_finisher.imaging.masks import fading_to, feathered
 from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.patch import Gate, Patch, Prepare
 from lib_finisher.stages.crop import Crop, crop_around, open_sides
-from lib_finisher.stages.detail_care import sureness
+from lib_finisher.stages.detail_care import not_found_again, sureness
 from lib_finisher.stages.detail_choice import Finding
 from lib_finisher.stages.frame import WHOLE_FRAME_LIMIT, Look, one_patch, whole_frame_fits
 from lib_finisher.stages.repair_regions import blob_of, box_of, is_marked, searching
@@ -74,8 +74,8 @@ def filling(settings: RepairSettings) -> Prepare | None:
 
 
 def judging(settings: RepairSettings, find: Finder) -> Gate | None:
-    """Refuses the redraw of a finding of which the detector is not surer afterwards; what the user drew is not judged.
-    None where that is not asked for."""
+    """Refuses the redraw of a finding of which the detector is not surer afterwards, or which it does not count any
+    more; what the user drew is not judged. None where that is not asked for."""
     if not (settings.gate and settings.detector):
         return None
     one = searching(settings)
@@ -89,10 +89,11 @@ def judging(settings: RepairSettings, find: Finder) -> Gate | None:
         if seen is None:
             return ""
         inside = place.moved(-seen.left, -seen.top)
-        was, now = (sureness(find, one, np.clip(cut(crop, seen), 0.0, 1.0), [inside])[0] for crop in (before, after))
-        return (
-            "" if now > was else f"the detector is not surer than before ({was:.2f} to {now:.2f}); the old pixels stay"
-        )
+        then, now = (np.clip(cut(crop, seen), 0.0, 1.0) for crop in (before, after))
+        (was_sure,), (is_sure,) = (sureness(find, one, crop, [inside]) for crop in (then, now))
+        if is_sure <= was_sure:
+            return f"the detector is not surer than before ({was_sure:.2f} to {is_sure:.2f}); the old pixels stay"
+        return not_found_again(find, one, now, [inside], [was_sure], [is_sure])
 
     return judge
 

@@ -15,6 +15,7 @@ from lib_finisher.detect.detection import Detection
 from lib_finisher.detect.known import CALIBRATED, KNOWN, calibration_of
 from lib_finisher.detect.plausible import plausible
 from lib_finisher.detect.search import ORDINARY, Search
+from lib_finisher.detect.second_look import second_look
 from lib_finisher.detect.yunet import YuNet
 from lib_finisher.imaging.geometry import Box
 
@@ -95,6 +96,97 @@ def test_both_looks_must_agree(looks: tuple[float, ...], counts: float | None) -
     found = Calibrated(Answering(*looks), own).detect(np.zeros((640, 640, 3), np.float32), OWN, Search(sliced=False))
     assert [item.confidence for item in found] == ([] if counts is None else [pytest.approx(counts)])
     assert [item.doubtful for item in found] == ([] if counts is None else [counts < 0.8])
+
+
+@pytest.mark.parametrize(("whole", "seen", "counts"), [(False, 0.75, False), (False, 0.8, True), (True, 0.75, True)])
+def test_what_only_a_window_shows_needs_more(whole: bool, seen: float, counts: bool) -> None:
+    class InWindows(Answering):
+        def detect(self, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+            return [] if pixels.shape[1] == 640 and not (whole or search.sliced) else super().detect(pixels, confidence)
+
+    own = Calibration(0.3, 0.69, 0.78, 0.9, 0.8)
+    detector = Calibrated(InWindows(0.4, seen, seen), own)
+    assert bool(detector.detect(np.zeros((640, 640, 3), np.float32), OWN, Search())) is counts
+
+
+def test_every_score_below_the_sure_one_is_doubtful_typed_or_not() -> None:
+    for typed, score, doubtful in ((0.3, 0.79, True), (0.3, 0.8, False), (OWN, 0.75, True)):
+        detector = Calibrated(Answering(score, 0.7, 0.7), Calibration(sure=0.8))
+        found = detector.detect(np.zeros((640, 640, 3), np.float32), typed, Search(sliced=False))
+        assert [item.doubtful for item in found] == [doubtful]
+
+
+BRIGHT = np.zeros((300, 400, 3), np.uint8)
+BRIGHT[100:160, 180:230] = 255
+
+
+class Shown:
+    """Remembers what it is shown, and finds one thing at a place of it."""
+
+    def __init__(self, side: float = 1.0, off: float = 0.0, kind: str = "face") -> None:
+        self.side, self.off, self.kind, self.pictures = side, off, kind, list[np.ndarray]()
+
+    def __call__(self, shown: np.ndarray) -> list[Detection]:
+        self.pictures.append(shown)
+        canvas = shown.shape[0]
+        long = {128: 48, 192: 80, 256: 128}[canvas]
+        middle, half = canvas / 2 + self.off * long, self.side * long / 2
+        box = Box(round(middle - half), round(canvas / 2 - half), round(middle + half), round(canvas / 2 + half))
+        return [Detection(box, 0.8, self.kind)]
+
+
+def test_a_second_look_shows_the_finding_in_the_middle_at_three_sizes_and_mirrored() -> None:
+    found = Detection(Box(180, 100, 230, 160), 0.4, "face")
+    look = Shown()
+    assert second_look(look, BRIGHT, found) == pytest.approx(0.8)
+    assert sorted(shown.shape[0] for shown in look.pictures) == [128, 128, 192, 192, 256, 256]
+    for shown in look.pictures:
+        side = {128: 48, 192: 80, 256: 128}[shown.shape[0]]
+        rows, columns = np.nonzero(shown[..., 0] > 127)
+        assert len(np.unique(rows)) == pytest.approx(side, abs=2)
+        assert len(np.unique(columns)) == pytest.approx(side * 50 / 60, abs=2)
+        assert rows.mean() + 0.5 == pytest.approx(shown.shape[0] / 2, abs=1.5)
+        assert columns.mean() + 0.5 == pytest.approx(shown.shape[0] / 2, abs=1.5)
+    lopsided = BRIGHT.copy()
+    lopsided[100:160, 205:230] = 60
+    look = Shown()
+    second_look(look, lopsided, found)
+    halves = [shown[:, : shown.shape[1] // 2].sum() > shown[:, shown.shape[1] // 2 :].sum() for shown in look.pictures]
+    assert sorted(halves) == [False] * 3 + [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("look", "seen"),
+    [
+        (Shown(), 0.8),
+        (Shown(side=1.8), 0.8),
+        (Shown(side=2.3), 0.0),
+        (Shown(side=0.4), 0.0),
+        (Shown(off=0.3), 0.8),
+        (Shown(off=0.6), 0.0),
+        (Shown(kind="hand"), 0.0),
+    ],
+)
+def test_a_second_look_counts_only_the_same_thing_at_the_same_place(look: Shown, seen: float) -> None:
+    assert second_look(look, BRIGHT, Detection(Box(180, 100, 230, 160), 0.4, "face")) == pytest.approx(seen)
+
+
+@pytest.mark.parametrize(
+    ("eyes_y", "mouth_y", "apart", "out", "counts"),
+    [
+        (34, 72, 46, 0, True),
+        (45, 62, 46, 0, False),
+        (20, 82, 46, 0, False),
+        (34, 72, 80, 0, False),
+        (34, 72, 46, 4, True),
+        (34, 72, 46, 8, False),
+    ],
+)
+def test_each_bound_of_a_face_holds(eyes_y: float, mouth_y: float, apart: float, out: float, counts: bool) -> None:
+    nose = (eyes_y + mouth_y) / 2
+    left, right = 50 - apart / 2, 50 + apart / 2
+    points = ((left, eyes_y), (right, eyes_y), (50.0, nose), (30.0, mouth_y), (100 + out if out else 70.0, mouth_y))
+    assert plausible(Detection(Box(0, 0, 100, 110), 0.5, "face", points)) is counts
 
 
 def test_landmarks_lie_as_a_face_has_them() -> None:

@@ -19,10 +19,10 @@ from lib_finisher.imaging.geometry import Box, Size, frame
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.redraw.batches import rounds
-from lib_finisher.redraw.patch import Request
+from lib_finisher.redraw.patch import Patch, Request
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.repair import Repair, RepairSettings
-from lib_finisher.stages.repair_patches import crop_of_frame
+from lib_finisher.stages.repair_patches import crop_of_frame, judging
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.ui.table import Offer, page_table
 from tests.conftest import Onward
@@ -233,6 +233,36 @@ def test_a_finding_is_repaired_only_where_the_detector_is_surer_afterwards(face:
     assert np.array_equal(same.pixels, face)
     ungated = run(Work(face), FIND, host, gate=False, **settings)
     assert not np.array_equal(ungated.pixels, face)
+
+
+@pytest.mark.parametrize(("counts", "refusal"), [(True, ""), (False, "does not find it any more (0.40 to 0.60)")])
+def test_a_finding_that_counts_no_more_is_kept_as_it_was(counts: bool, refusal: str) -> None:
+    """Surer than before, and yet below the detector's own confidence, which only the second question (0) asks for."""
+    place = Box(20, 30, 60, 80)
+
+    def find(name: str, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+        if confidence == 0 and not counts:
+            return []
+        # It is shown the region with as much again around it, enlarged.
+        scale = pixels.shape[1] / 110
+        return [Detection(Box(*(round(v * scale) for v in (20, 30, 60, 80))), float(pixels.mean()), "face")]
+
+    judge = judging(RepairSettings(detector="a"), find)
+    assert judge is not None
+    patch = Patch(Box(0, 0, 200, 200), Size(200, 200), lambda: np.ones((200, 200), np.float32), 0.4, about=place)
+    before, after = (np.full((200, 200, 3), value, np.float32) for value in (0.4, 0.6))
+    told = judge(patch, before, after)
+    assert refusal in told and bool(told) == bool(refusal)
+    assert "not surer" in judge(patch, after, before)
+
+
+def test_a_doubtful_finding_is_named(face: np.ndarray) -> None:
+    found = looking(
+        Detection(Box(20, 100, 60, 140), 0.9, "hand"), Detection(Box(180, 100, 220, 140), 0.42, "hand", doubtful=True)
+    )
+    assert (
+        "hands found 2 (0.90, 0.42 doubtful)" in run(Work(face), found, detector="hands", gate=False).reports[2].reason
+    )
 
 
 def test_the_gate_does_not_judge_what_the_user_drew(face: np.ndarray) -> None:
