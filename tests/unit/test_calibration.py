@@ -109,6 +109,16 @@ def test_what_only_a_window_shows_needs_more(whole: bool, seen: float, counts: b
     assert bool(detector.detect(np.zeros((640, 640, 3), np.float32), OWN, Search())) is counts
 
 
+def test_what_has_no_face_of_landmarks_is_not_even_looked_at_again() -> None:
+    class MouthAbove(Answering):
+        def detect(self, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+            found = super().detect(pixels, confidence, search)
+            return [replace(item, landmarks=(*item.landmarks[3:], *item.landmarks[:3])) for item in found]
+
+    detector = Calibrated(MouthAbove(0.4, 0.9, 0.9, 0.9), Calibration(0.3, 0.69, 0.78, 0.9, 0.8))
+    assert detector.detect(np.zeros((640, 640, 3), np.float32), OWN, Search(sliced=False)) == []
+
+
 def test_every_score_below_the_sure_one_is_doubtful_typed_or_not() -> None:
     for typed, score, doubtful in ((0.3, 0.79, True), (0.3, 0.8, False), (OWN, 0.75, True)):
         detector = Calibrated(Answering(score, 0.7, 0.7), Calibration(sure=0.8))
