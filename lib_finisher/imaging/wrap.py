@@ -13,6 +13,8 @@ from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size
 from lib_finisher.imaging.masks import smoothstep
 
+_TINY = np.float32(1e-9)
+
 
 @dataclass(frozen=True)
 class Wrap:
@@ -91,15 +93,19 @@ class Around:
     def changed(self, before: Pixels, whole: Pixels) -> Pixels:
         """The picture `before`, of `size`, with all that was changed in `whole`, where `before` was carried on.
 
-        What was changed beyond a border has changed the other side.
+        What was changed beyond a border has changed the other side. Where both were changed they fade into each other.
         """
         change = whole - self.carried_on(before)
-        result = before.copy()
+        total, weight = np.zeros_like(before), np.zeros(before.shape[:2], dtype=np.float32)
         rows = np.arange(-self.below, self.size.height + self.below) % self.size.height
         columns = np.arange(-self.right, self.size.width + self.right) % self.size.width
-        marked = np.flatnonzero(change.any(axis=(1, 2)))
-        for row in marked:
-            np.add.at(result[rows[row]], columns, change[row])
+        down, across = _away(len(rows), self.below), _away(len(columns), self.right)
+        for row in np.flatnonzero(change.any(axis=(1, 2))):
+            share = change[row].any(axis=-1) * (down[row] * across)
+            np.add.at(total[rows[row]], columns, share[:, None] * change[row])
+            np.add.at(weight[rows[row]], columns, share)
+        total /= np.maximum(weight, _TINY)[..., None]
+        result: Pixels = before + total
         return np.clip(result, 0.0, 1.0, out=result)
 
 
@@ -152,6 +158,14 @@ def _margin(before: int, after: int, least: int, least_after: int) -> tuple[int,
 def without(around: Around, wrap: Wrap) -> Around:
     """The margins of the sides that wrap alone."""
     return Around(around.size, around.right * wrap.across, around.below * wrap.down)
+
+
+def _away(length: int, margin: int) -> npt.NDArray[np.float32]:
+    """Rising from either end over twice the margin, so that a pixel and what repeats it come to 1 together."""
+    if not margin:
+        return np.ones(length, dtype=np.float32)
+    ends = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5
+    return np.minimum(ends / (2 * margin), 1.0).astype(np.float32)
 
 
 def _rising(reach: int) -> npt.NDArray[np.float32]:

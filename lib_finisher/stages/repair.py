@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lib_finisher.detect.detection import DetectorError
+from lib_finisher.detect.repeated import once_each
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.redraw.batches import rounds
@@ -25,7 +26,7 @@ from lib_finisher.stages.repair_regions import (
     searching,
 )
 from lib_finisher.stages.repair_settings import FILL, RepairSettings
-from lib_finisher.stages.stage import FADED, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
+from lib_finisher.stages.stage import CHANGES, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 
 __all__ = ["Repair", "RepairSettings", "regions"]
 
@@ -38,7 +39,7 @@ class Repair(KeepsColours):
     name = "repair"
     label = "Repair"
     settings = RepairSettings
-    borders = FADED
+    borders = CHANGES
     maps = False
 
     def reads(self, settings: RepairSettings) -> Reads:
@@ -100,6 +101,9 @@ class _Seen:
 
 def _look(work: Work, settings: RepairSettings, tools: Tools) -> _Seen:
     marked, found, told, failure = marked_in(work.mask), [], [], ""
+    if work.around is not None:
+        # A mark that is cut off at the end of the margin is whole elsewhere, or both are drawn.
+        marked = once_each(marked, work.around, same=1.0)
     detectors = " and ".join(detectors_of(searching(settings)))
     try:
         found = found_beside(marked, work.pixels, settings, tools.find)

@@ -13,10 +13,11 @@ from lib_finisher.batch.finish import finish_files
 from lib_finisher.batch.inputs import Source
 from lib_finisher.batch.saving import Saving
 from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.detect.detection import Detection
 from lib_finisher.events import Control
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.arrays import Mask, Pixels
-from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.imaging.grain import Grain
 from lib_finisher.imaging.wrap import Around, margins_for
 from lib_finisher.pipeline import Pipeline
@@ -236,3 +237,50 @@ def test_the_infotext_of_a_file_says_it(tmp_path: Path, text: str, wraps: bool) 
     expected = finished(np.rint(seamless() * 255).astype(np.float32) / 255, "both" if wraps else "off", **{
         "upscale": data["upscale"]})  # fmt: skip
     assert np.abs(made - expected).max() * 255 <= 0.51
+
+
+def test_what_both_sides_have_changed_counts_once() -> None:
+    """A redraw of all of a picture with its margins: each pixel has one change, however often it was drawn."""
+    picture, around = seamless(80, 96), Around(Size(96, 80), 64, 64)
+    whole = np.clip(around.carried_on(picture) + np.float32(0.05), 0, 1)
+    assert np.abs(around.changed(picture, whole) - np.clip(picture + 0.05, 0, 1)).max() < 1e-5
+    # Drawn differently beyond the right border: the one goes over into the other, and the border shows no step.
+    level = np.full((80, 96, 3), 0.5, np.float32)
+    slope = 0.5 + 0.001 * np.arange(96 + 128, dtype=np.float32)[None, :, None] + np.zeros((208, 1, 3), np.float32)
+    made = around.changed(level, slope)
+    assert np.abs(np.diff(np.concatenate([made, made[:, :1]], axis=1), axis=1)).max() < 0.004
+
+
+def test_what_a_pass_redraws_beside_its_findings_is_no_stronger_at_the_borders() -> None:
+    picture = seamless(256, 320)
+
+    def find(_: str, pixels: Pixels, *__: Any) -> list[Detection]:
+        middle = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        return [Detection(Box(middle[0] - 20, middle[1] - 20, middle[0] + 20, middle[1] + 20), 0.9, "face")]
+
+    change = {}
+    for wrap in ("off", "both"):
+        data: dict[str, Any] = {name: {"enabled": False} for name in NAMES}
+        data["detail"] = {"enabled": True, "passes": [{**STEPS, "merge": "merge and invert", "gate": 1.0}]}
+        recipe = read_recipe({"version": 2, "base": {"wrap": wrap}, **data})
+        (done,) = Pipeline(EmbeddedHost(), find, recipe).run([Work(picture, Base(seed=3))])
+        change[wrap] = np.abs(done.pixels - picture)[:60].mean()
+    assert change["both"] == pytest.approx(change["off"], rel=0.15)
+
+
+@pytest.mark.parametrize("left", [10, -20, -150])
+def test_a_marked_region_is_one_wherever_the_border_is(left: int) -> None:
+    """The last is longer than the margins: of its two ends both are drawn, and nothing of it is left alone."""
+    picture, mask = seamless(256, 320), np.zeros((256, 320), np.float32)
+    mask[60:180, : 40 if left > -100 else 300] = 1.0
+    mask = np.roll(mask, left, axis=1)
+    data: dict[str, Any] = {name: {"enabled": False} for name in NAMES}
+    data["repair"] = {"enabled": True, **STEPS, "denoising_strength": 0.8}
+    recipe = read_recipe({"version": 2, "base": {"wrap": "both"}, **data})
+    (done,) = Pipeline(EmbeddedHost(), lambda *_: [], recipe).run([Work(picture, Base(seed=3), mask)])
+    report = next(item for item in done.reports if item.stage == "repair")
+    if left > -100:
+        assert "1 of 1 regions redrawn" in report.reason
+    changed = np.abs(done.pixels - picture).max(axis=-1) > 1e-4
+    assert changed[mask > 0].mean() > 0.95
+    assert max(steps(done.pixels)) <= 1.15
