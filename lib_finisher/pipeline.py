@@ -27,7 +27,7 @@ from lib_finisher.redraw.patch import Cost
 from lib_finisher.redraw.watching import PatchMemory
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.order import STAGES
-from lib_finisher.stages.stage import Finder, Tools, Work
+from lib_finisher.stages.stage import Finder, Stage, Tools, Work
 from lib_finisher.store.results import ResultStore, digest, digest_of_files
 from lib_finisher.turn import InHand, Means, Turn
 
@@ -112,6 +112,10 @@ class Pipeline:
             if not other.done.error:
                 hands[other.number].done.compared, hands[other.number].done.without = base.compare, other.done
         return [hand.done for hand in hands]
+
+    def detectors(self, stage: Stage) -> list[str]:
+        """What changes when a detector does that a stage's result depends on."""
+        return self._means.detectors(stage)
 
     def _learn(self, rates: Rates, costs: Sequence[Cost]) -> None:
         """A run in which stages have checkpoints of their own tells nothing of a single one."""

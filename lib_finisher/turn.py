@@ -38,7 +38,7 @@ from lib_finisher.redraw.patch import Outcome, Refusal, Request
 from lib_finisher.redraw.watching import PatchMemory
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import RESTRICTS, TO_REPAIR, BaseSettings, wrap_of
-from lib_finisher.stages.keep_detail import keeping_detail, searches_of
+from lib_finisher.stages.keep_detail import detectors_read, keeping_detail
 from lib_finisher.stages.regions import moved, region_from
 from lib_finisher.stages.stage import (
     CHANGED,
@@ -83,6 +83,17 @@ class Means:
     free_detectors: Callable[[], None] | None
     code: str
     assets: Assets = Assets()
+
+    def detectors(self, stage: Stage) -> list[str]:
+        """What changes when a detector does that a stage's result depends on."""
+        identities = []
+        for name, search in detectors_read(stage.reads(self.recipe[stage.name]), self.recipe[TEXTURE].kept):
+            try:
+                identities.append(self.identify(name, search))
+            except DetectorError:
+                # The stage itself will say that it is not there.
+                identities.append("")
+        return identities
 
 
 class InHand:
@@ -341,7 +352,7 @@ class Turn:
         limit = self.limit(hand)
         if hand.outside:
             output.notes.append(f"{hand.outside} outside the mask, left as it was")
-        if output.status == "ran" and output.pixels is not hand.work.pixels:
+        if output.pixels is not hand.work.pixels:
             output.pixels = self.of_one_hue(hand.work.pixels, output.pixels)
         if limit is not None and self.stage.maps and output.status == "ran":
             output.pixels = within(hand.work.pixels, output.pixels, limit)
@@ -459,7 +470,7 @@ class Turn:
             "base": asdict(work.base if reads.samples else Base(seed=work.base.seed)),
             "upscalers": [asdict(item) for item in self.means.host.upscalers()] if reads.upscalers else [],
             "regions": [item.as_json() for item in work.regions] if reads.regions else [],
-            "detectors": self.detectors(),
+            "detectors": self.means.detectors(self.stage),
             "assets": [self.means.assets.identity(kind, name) for kind, name in reads.assets],
             "restricted": restricted,
             "wrap": asdict(work.wrap),
@@ -469,20 +480,9 @@ class Turn:
         mask = work.mask if reads.mask or restricted else None
         draft = to_uint16(work.draft) if reads.draft and work.draft is not None else None
         # Only what moves the picture reads its transparency, but that is seldom there.
-        arrays = (item for item in (mask, draft, work.alpha) if item is not None)
-        return digest(told, to_uint16(work.pixels), *arrays)
-
-    def detectors(self) -> list[str]:
-        """What changes when a detector of the stage does."""
-        told = []
-        kept = searches_of(self.tools.keep_detail) if self.reads.keeps_detail else ()
-        for name, search in dict.fromkeys((*self.reads.detectors, *kept)):
-            try:
-                told.append(self.means.identify(name, search))
-            except DetectorError:
-                # The stage itself will say that it is not there.
-                told.append("")
-        return told
+        arrays = {"mask": mask, "draft": draft, "alpha": work.alpha}
+        told["arrays"] = [name for name, item in arrays.items() if item is not None]
+        return digest(told, to_uint16(work.pixels), *(item for item in arrays.values() if item is not None))
 
 
 def _why(error: Exception) -> str:

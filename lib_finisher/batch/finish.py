@@ -32,7 +32,7 @@ from lib_finisher.recipe import Recipe, write_recipe
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import RESTRICTS
 from lib_finisher.stages.extend import extended_box
-from lib_finisher.stages.stage import Base, Work
+from lib_finisher.stages.stage import Base, Stage, Work
 from lib_finisher.stages.upscale_targets import targets_of
 
 BaseFor = Callable[[Header], tuple[Base, tuple[str, ...]]]
@@ -91,7 +91,7 @@ def finish_files(
     already is skipped, unless it is to be done `again`, and what becomes finished is recorded. `base_for` makes of what
     a file says (what its base was made with, what was not taken as it stands); without it that is `base` for all.
     """
-    run = _Run(host, recipe, saving, mask, base, base_for, records, again, list(used))
+    run = _Run(host, recipe, saving, mask, base, base_for, records, again, list(used), pipeline.detectors)
     meant = [item if isinstance(item, Source) else Source(item) for item in sources]
     run.taken = Taken([*(item.path for item in meant), *used, *([] if mask is None else [mask])])
     number = 1
@@ -125,12 +125,13 @@ class _Run:
     def __init__(
         self, host: Host, recipe: Recipe, saving: Saving, mask: Path | None, base: Base,
         base_for: BaseFor | None, records: Records | None, again: bool, used: Sequence[Path],
+        detectors: Callable[[Stage], Sequence[str]],
     ) -> None:  # fmt: skip
         self._host, self._recipe, self._saving, self._mask = host, recipe, saving, mask
         self._base, self._base_for = base, base_for
         self._records, self._again = records, again
         files = [*used, *([] if mask is None else [mask])]
-        self._work = WorkDigest(recipe, host, saving, files) if records is not None else None
+        self._work = WorkDigest(recipe, host, saving, files, detectors) if records is not None else None
         self.taken = Taken([])
 
     def load(self, source: Source) -> _Loaded | FileReport:

@@ -25,7 +25,7 @@ from lib_finisher.imaging.noise import noise_of
 from lib_finisher.redraw.patch import DetailTransfer, Request
 from lib_finisher.stages.diffusion import strengths
 from lib_finisher.stages.refiner import is_refiner
-from lib_finisher.stages.stage import KeepDetail, Tools
+from lib_finisher.stages.stage import KeepDetail, Reads, Tools
 from lib_finisher.stages.texture_where import EVERYWHERE, SEARCH, detectors_for, place_of
 
 _MOST, _MOST_BY_FAMILY = 0.5, strengths(flow=0.45, embedded=0.3)
@@ -36,6 +36,11 @@ def searches_of(keep: KeepDetail) -> tuple[tuple[str, Search], ...]:
     if keep.strength <= 0:
         return ()
     return tuple((name, SEARCH) for name in detectors_for(keep.where, keep.detector))
+
+
+def detectors_read(reads: Reads, keep: KeepDetail) -> tuple[tuple[str, Search], ...]:
+    """The detectors that a stage's result depends on, its own and those that tell where detail comes back."""
+    return tuple(dict.fromkeys((*reads.detectors, *(searches_of(keep) if reads.keeps_detail else ()))))
 
 
 def keeping_detail(request: Request, tools: Tools, within: bool = False) -> tuple[Request, bool]:

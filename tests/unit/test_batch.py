@@ -19,7 +19,12 @@ from PIL import ExifTags, Image, PngImagePlugin
 from lib_finisher.batch.inputs import Source, inputs_of, is_result
 from lib_finisher.batch.names import fitting_stem
 from lib_finisher.batch.records import records_in
+from lib_finisher.batch.saving import Saving
+from lib_finisher.batch.work import Work
 from lib_finisher.cli import main
+from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.recipe import read_recipe
+from lib_finisher.stages.stage import Base
 from tests.conftest import PORTRAIT
 
 OFF = [f"--set={name}.enabled=false" for name in ("refine", "detail", "upscale", "texture")]
@@ -388,3 +393,30 @@ def test_what_was_left_out_is_summed_up_and_strict_fails_on_it(
     assert finish(*sources, "--out", tmp_path / "o3", "--strict") == 0
     capfd.readouterr()
     assert len(report_of(capfd, *call, "--out", tmp_path / "o4")["left_out"]) == 1
+
+
+def test_what_the_whole_run_depends_on_is_another_work(tmp_path: Path, picture: Made) -> None:
+    """Of texture, which is off, the detail that the run keeps counts; so do a detector's file and what is saved."""
+    source = picture("in/a.png")
+    refine = [*OFF[1:], "--set=refine.enabled=true", "--set=refine.steps=1", "--set=refine.denoising_strength=0.2"]
+
+    def made(*more: str) -> int:
+        before = len(files_in(tmp_path / "o"))
+        assert finish(source, "--out", tmp_path / "o", settings=[*refine, *more]) == 0
+        return len(files_in(tmp_path / "o")) - before
+
+    assert made("--set=texture.keep_detail=0") == 1
+    assert made("--set=texture.keep_detail=0") == 0
+    assert made("--set=texture.keep_detail=1") == 1
+    assert made("--set=texture.strength=1", "--set=texture.keep_detail=1") == 0, "the lift itself is off"
+    assert made("--set=texture.keep_detail=1", "--save-stages") == 2, "the picture, and that after the stage"
+
+
+def test_another_detector_of_the_same_name_is_another_work() -> None:
+    host, recipe = EmbeddedHost(), read_recipe({"version": 2, "detail": {"enabled": True}})
+
+    def digest(identity: str) -> str:
+        return Work(recipe, host, Saving(Path("o")), [], lambda stage: [identity]).digest(Path("a.png"), Base())
+
+    assert digest("face/1") != digest("face/2")
+    assert digest("face/1") == digest("face/1")

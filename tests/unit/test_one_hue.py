@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
-from lib_finisher.hosts.port import Array, Batch, BatchWatch
+from lib_finisher.hosts.port import Array, Batch, BatchWatch, UpscalerFacts, Watch
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.one_hue import one_hue_of
 from lib_finisher.pipeline import Pipeline
@@ -153,3 +153,26 @@ def test_colour_pictures_are_left_alone(portrait: Pixels) -> None:
     made = finished(picture, EmbeddedHost(), refine={"steps": 2, "denoising_strength": 0.05})
     assert float(made[41:43, 51:53, 0].mean() - made[41:43, 51:53, 1].mean()) > 0.4
     assert one_hue_of(grey()) is not None
+
+
+class Second(Tinting):
+    """Knows no checkpoint but its own."""
+
+    def upscalers(self) -> tuple[UpscalerFacts, ...]:
+        return (UpscalerFacts("red", 2, "red"),)
+
+    def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
+        made = np.repeat(np.repeat(pixels, 2, axis=0), 2, axis=1)
+        made[..., 0] = np.clip(made[..., 0] + 0.05, 0, 1)
+        return made
+
+
+def test_what_a_failed_stage_hands_back_is_grey_too() -> None:
+    """The first pass of an upscale is kept where the second one names a checkpoint that is not there."""
+    data: dict[str, Any] = {name: {"enabled": False} for name in NAMES}
+    first = {"factor": 2, "upscaler": "red", "method": "upscaler only", "fidelity": 0}
+    data["upscale"] = {"enabled": True, "passes": [first, {**STEPS, "factor": 1, "checkpoint": "none"}]}
+    (done,) = Pipeline(Second(), lambda *_: [], read_recipe({"version": 2, **data})).run([Work(grey(), Base(seed=3))])
+    assert done.error
+    assert done.pixels.shape == (192, 224, 3)
+    assert spread(done.pixels) < 0.5
