@@ -77,4 +77,6 @@ def _candidates(inputs: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[A
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 1.0
+    # A whole number may be too long for a float.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(min(max(value, 0), 1)) if is_number else 1.0

@@ -247,3 +247,15 @@ def test_a_refused_lut_is_told_in_the_result(tmp_path: Path) -> None:
     result = finished(tmp_path, {}, "--luts", str(tmp_path / "luts"), "--set=grade.lut=look")
     assert "8 entries expected, 1 found" in str(json.loads(result.info["finisher"])["notes"])
     assert "look.cube: cut short" in result.info["parameters"]
+
+
+def test_a_number_too_long_for_a_float_ends_no_run(tmp_path: Path) -> None:
+    """JSON knows no bounds: a graph with one of 400 digits is read like any other."""
+    sampler = {"seed": 5, "positive": ["2", 0], "latent_image": ["3", 0]}
+    graph = {
+        "1": {"class_type": "KSampler", "inputs": {**sampler, "denoise": 10**400}},
+        "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "moss"}},
+    }
+    generation = read_generation("", texts(prompt=graph))
+    assert generation is not None
+    assert (generation.prompt, generation.pairs["Seed"]) == ("moss", "5")
