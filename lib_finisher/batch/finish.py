@@ -161,6 +161,10 @@ class _Run:
             return FileReport(path, None, str(error))
         except OSError as error:
             return FileReport(path, None, f"{error.filename or path}: {error.strerror or error}.")
+        # Whatever is odd in one file must not cost the others of the run.
+        except Exception as error:
+            logger.exception("The picture %s could not be taken.", path)
+            return FileReport(path, None, f"{path}: the picture could not be taken ({damage(error)}).")
         # A size that the stage itself refuses is the stage's to say.
         with contextlib.suppress(HostError):
             problem = too_large(finished_size(size, self._recipe), target.written)

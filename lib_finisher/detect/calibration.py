@@ -92,12 +92,14 @@ class Calibrated:
     def _confirmed(self, pixels: Pixels, found: Sequence[Detection], search: Search) -> list[Detection]:
         own, plain = self.calibration, replace(search, sliced=False, turned=False)
         picture: npt.NDArray[np.uint8] | None = None
+        whole: list[Detection] | None = None
 
         def look(shown: npt.NDArray[Any]) -> list[Detection]:
             return self._detector.detect(shown.astype(np.float32) / np.float32(255), _FAINT, plain)
 
         def in_windows_only(item: Detection) -> bool:
-            whole = self._detector.detect(pixels, own.considered, plain)
+            nonlocal whole
+            whole = self._detector.detect(pixels, own.considered, plain) if whole is None else whole
             return not any(same(item, other, middles=True) for other in whole)
 
         kept = []

@@ -16,13 +16,17 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
+from lib_finisher.batch.finish import finish_files
 from lib_finisher.batch.inputs import Source, inputs_of, is_result
 from lib_finisher.batch.names import fitting_stem
 from lib_finisher.batch.records import records_in
 from lib_finisher.batch.saving import Saving
 from lib_finisher.batch.work import Work
 from lib_finisher.cli import main
+from lib_finisher.events import Control
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.imaging.files import Header
+from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.stage import Base
 from tests.conftest import PORTRAIT
@@ -420,3 +424,25 @@ def test_another_detector_of_the_same_name_is_another_work() -> None:
 
     assert digest("face/1") != digest("face/2")
     assert digest("face/1") == digest("face/1")
+
+
+def test_what_is_odd_in_one_file_does_not_cost_the_others(tmp_path: Path, picture: Made) -> None:
+    sources = [Source(picture(f"in/{name}.png")) for name in "ab"]
+    host, recipe = (
+        EmbeddedHost(),
+        read_recipe({"version": 2, "detail": {"enabled": False}, "upscale": {"enabled": False}}),
+    )
+    asked: list[Header] = []
+
+    def base_for(header: Header) -> tuple[Base, tuple[str, ...]]:
+        asked.append(header)
+        if len(asked) == 1:
+            raise OverflowError("int too large")
+        return Base(), ()
+
+    pipeline = Pipeline(host, lambda *_: [], recipe)
+    first, second = finish_files(
+        sources, pipeline, host, recipe, Base(), Saving(tmp_path / "o"), None, Control(), base_for=base_for
+    )
+    assert "a.png: the picture could not be taken (OverflowError: int too large)" in first.error
+    assert (second.error, second.output) == ("", tmp_path / "o" / "b.png")

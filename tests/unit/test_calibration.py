@@ -228,3 +228,28 @@ def test_what_was_not_measured_is_used_as_its_authors_do() -> None:
     assert calibration_of("Face_YOLOv8n.pt") == AUTHORS and AUTHORS.least == 0.3 and not AUTHORS.measured
     assert calibration_of("yolov11m-face.onnx") == calibration_of("yolov11m-face.pt") != AUTHORS
     assert {item.name for item in KNOWN} >= {name for name in CALIBRATED if not name.startswith("yolov11m")}
+
+
+def test_the_whole_picture_is_looked_at_once_for_all_that_windows_show() -> None:
+    looked: list[tuple[int, ...]] = []
+    shown = {192: 80, 256: 128, 128: 48}
+
+    class Windows:
+        name = identity = "windows"
+
+        def free(self) -> None:
+            pass
+
+        def detect(self, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+            if search.sliced:
+                return [Detection(Box(left, 300, left + 40, 340), 0.5, "face") for left in (50, 200, 350)]
+            if pixels.shape[0] > 300:
+                looked.append(pixels.shape)
+                return []
+            middle, side = pixels.shape[0] // 2, shown[pixels.shape[0]]
+            first, last = middle - side // 2, middle + side // 2
+            return [Detection(Box(first, first, last, last), 0.72, "face")]
+
+    detector = Calibrated(Windows(), Calibration(0.3, 0.69, 0.78, 0.9, 0.8))
+    assert detector.detect(np.full((640, 640, 3), 0.5, np.float32), 0.0, Search(sliced=True)) == []
+    assert len(looked) == 1
