@@ -119,9 +119,13 @@ def test_the_mask_goes_where_the_recipe_says(host: EmbeddedHost, picture: np.nda
     assert told == {"repair": "ran", "restrict": "skipped", "ignore": "skipped"}
 
 
-def test_an_empty_mask_restricts_nothing(host: EmbeddedHost, picture: np.ndarray) -> None:
+def test_a_mask_that_marks_nothing_lets_nothing_change_and_none_restricts_nothing(
+    host: EmbeddedHost, picture: np.ndarray
+) -> None:
     work = Work(picture, Base(seed=3), np.zeros((256, 256), np.float32))
     done = finished(host, work, "base.mask=restrict", only=("refine",))
+    assert np.array_equal(to_uint16(done.pixels), to_uint16(picture))
+    done = finished(host, Work(picture, Base(seed=3)), "base.mask=restrict", only=("refine",))
     assert (done.pixels != picture).any(axis=2).mean() > 0.5
 
 

@@ -1,7 +1,7 @@
 """What recipes, presets, infotexts and arguments of earlier versions meant, they mean still.
 
-`tests/facts/version1.json` was written by the Finisher of that time: it is the truth here, and nothing of today's code
-takes part in it.
+`tests/facts/recipes/version1.json` was written by the Finisher of that time: it is the truth here, and nothing of
+today's code takes part in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lib_finisher.recipe import SCHEMA, Recipe, assign, read_recipe, recorded, w
 from lib_finisher.ui.table import Offer, page_table
 from tests.conftest import ROOT
 
-FACTS = json.loads((ROOT / "tests" / "facts" / "version1.json").read_text(encoding="utf-8"))
+FACTS = json.loads((ROOT / "tests" / "facts" / "recipes" / "version1.json").read_text(encoding="utf-8"))
 # Defaults that were corrected since, by measurement (docs/upscaling.md, docs/embedded-engine.md), as (control, value).
 # Built-in presets come with the Finisher of today and have them; everything that was saved before means what it meant.
 CORRECTED: frozenset[tuple[str, Any]] = frozenset({("upscaler_blend", 0.9), ("confidence", 0.0)})
