@@ -17,7 +17,7 @@ from PIL import Image
 
 from lib_finisher import __version__
 from lib_finisher.imaging.files import load_picture
-from lib_finisher.recipe import SECTIONS, read_recipe
+from lib_finisher.recipe import SECTIONS, default_recipe, read_recipe
 from lib_finisher.stages.order import NAMES
 from tests.conftest import PORTRAIT
 from tests.smoke.client import DRAFT, TIMEOUT, Result, Webui, decoded, encoded, off
@@ -68,9 +68,9 @@ def test_the_schema_names_what_this_host_offers(webui: Webui) -> None:
     assert {"auto", "Lanczos"} <= set(told["choices"]["upscaler"])
     assert "face_yunet" in told["choices"]["detector"]
     for family in ("", "sdxl", "flux"):
-        stages = webui.get(f"/finisher/v1/schema?family={family}")["stages"]
-        data = {item["name"]: {row["name"]: row["default"] for row in item["controls"]} for item in stages}
-        assert read_recipe(data, family) == read_recipe({}, family)
+        shown = webui.get(f"/finisher/v1/schema?family={family}")
+        data = {item["name"]: {row["name"]: row["default"] for row in item["controls"]} for item in shown["stages"]}
+        assert read_recipe({**shown["recipe"], **data}, family) == default_recipe(family)
     with pytest.raises(urllib.error.HTTPError) as error:
         webui.get("/finisher/v1/schema?family=nope")
     assert error.value.code == 422

@@ -145,6 +145,9 @@ def test_a_preset_of_version_1_above_or_below_one_of_today() -> None:
     for names, expected in ((["old", "new"], ON_IN_1), (["new", "old"], ON_IN_1), (["new"], ON_IN_2)):
         found = resolve(Checkpoint("m"), [old, new], None, read_choice(names))
         assert switched_on(found.recipe) == expected
+        # What a program sends without a version names a preset of its user's: that was saved as it is meant.
+        assert switched_on(resolve(Checkpoint("m"), [old, new], {}, read_choice(names)).recipe) == expected
+        assert switched_on(resolve(Checkpoint("m"), [old, new], {"version": 1}, read_choice(names)).recipe) == ON_IN_1
         brought = found.origins["texture.enabled"].preset
         assert brought == ("old" if "old" in names else ""), "the page names who switched it on"
 
