@@ -77,10 +77,8 @@ def test_progress_is_told_and_interrupt_keeps_the_draft(page: Any) -> None:
     page.wait_for_function(
         "() => (document.querySelector('.progressDiv') || {}).textContent?.includes('Finisher: Refine')"
     )
+    # Finishing has given the host more than one job; with no picture to follow, one press is enough all the same.
     page.click("#txt2img_interrupt")
-    # With more than one job the first press means: after this picture.
-    page.wait_for_selector("#txt2img_interrupting", state="visible")
-    page.click("#txt2img_interrupting")
     told = ended(page)
     assert "interrupted in refine" in told
     assert "Finisher stages: none" in told
