@@ -18,9 +18,10 @@ def test_tiling_is_for_base_pictures_and_comes_back() -> None:
     data = recipe(**off("refine", "detail", "texture", "grade"), upscale={"passes": [one]})
     for tiling in (True, False):
         file.unlink(missing_ok=True)
-        webui.txt2img(data, tiling=tiling, width=256, height=256, steps=2, n_iter=2, seed=5)
+        webui.txt2img(data, tiling=tiling, width=232, height=168, steps=2, n_iter=2, seed=5)
         steps = [tuple(map(int, line.split())) for line in file.read_text().splitlines()]
-        base, crops = ([step for step in steps if (step[:2] == (32, 32)) is is_base] for is_base in (True, False))
+        # No crop has the odd size of the base pictures.
+        base, crops = ([step for step in steps if (set(step[:2]) == {29, 21}) is is_base] for is_base in (True, False))
         assert {step[2] for step in base} == {int(tiling)}
         assert len(base) >= 4
         assert {step[2] for step in crops} == {0}
