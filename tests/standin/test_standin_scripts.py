@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,34 @@ class Once(Again):
     def title(self):
         return "One by one"
 """
+# One cell of the host's plot: its axes are applied to a copy of the processing object.
+PLOT = """
+from copy import copy
+
+import gradio as gr
+from modules import scripts
+from modules.processing import process_images
+
+class AxisOption:
+    def __init__(self, label, type, apply, format_value=None, confirm=None, cost=0.0, choices=None):
+        self.label, self.type, self.apply, self.confirm = label, type, apply, confirm
+
+axis_options = []
+
+class Plot(scripts.Script):
+    def title(self):
+        return "X/Y/Z plot"
+
+    def ui(self, is_img2img):
+        return [gr.Textbox(label="axis"), gr.Textbox(label="value")]
+
+    def run(self, p, label, value):
+        axis = next(option for option in axis_options if option.label == "[Finisher] " + label)
+        axis.confirm(p, [axis.type(value)])
+        cell = copy(p)
+        axis.apply(cell, axis.type(value), [])
+        return process_images(cell)
+"""
 # An idle card: the host itself works on the processor.
 CARD = """
 import torch
@@ -64,8 +93,8 @@ def extension(folder: Path, name: str, text: str) -> str:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Standin:
     folder = tmp_path_factory.mktemp("extensions")
-    found = extension(folder, "several", SCRIPTS), extension(folder, "card", CARD)
-    return standin(GRADIOS[0], "--extension", found[0], "--extension", found[1])
+    found = [extension(folder, *named) for named in (("several", SCRIPTS), ("card", CARD), ("xyz_grid", PLOT))]
+    return standin(GRADIOS[0], *(text for path in found for text in ("--extension", path)))
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +126,38 @@ def test_other_scripts_are_finished_and_count_their_own_pictures(host: Standin, 
     assert np.array_equal(done.picture, alone.picture)
     assert "the picture without grade is saved, not shown" in done.told["Comments"]
     assert len(set(host.data.rglob("*-finisher-without-grade*")) - before) == 1
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "data", "typed"),
+    [
+        # A value that equals the default is typed all the same.
+        ("Grade: Contrast", "0.1", {**GRADED, "grade": {"grain": 0.0}}, {"contrast": 0.1}),
+        ("Any control", "grade.exposure=0", GRADED, {"exposure": 0}),
+        ("Grade: Contrast", "0.2", GRADED, {"contrast": 0.2}),
+    ],
+)
+def test_what_a_plot_varies_is_recorded_as_typed_and_nothing_else_is(
+    host: Standin, portrait: np.ndarray, axis: str, value: str, data: dict[str, Any], typed: dict[str, Any]
+) -> None:
+    plain = json.loads(generated(host, portrait, recipe(**data)).told["Finisher"])
+    plotted = generated(host, portrait, recipe(**data), script_name="X/Y/Z plot", script_args=[axis, value])
+    assert json.loads(plotted.told["Finisher"]) == {**plain, "grade": {**plain["grade"], **typed}}
+
+
+def test_a_plotted_setting_of_a_pass_is_typed_in_every_pass_and_no_other_is(
+    host: Standin, portrait: np.ndarray
+) -> None:
+    data = recipe(
+        version=2, **off("refine", "upscale", "texture", "grade"), detail={"passes": [{"detector": "face_yunet"}, {}]}
+    )
+    plotted = generated(
+        host, portrait, data, script_name="X/Y/Z plot", script_args=["Any control", "detail.smallest=12"]
+    )
+    assert json.loads(plotted.told["Finisher"])["detail"]["passes"] == [
+        {"detector": "face_yunet", "smallest": 12},
+        {"smallest": 12},
+    ]
 
 
 def test_an_idle_card_does_not_keep_pictures_from_being_finished(host: Standin, portrait: np.ndarray) -> None:

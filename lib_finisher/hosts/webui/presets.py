@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from lib_finisher.recipe import FIRST, SECTIONS, SWITCH, VERSION, Recipe, assign
 class Effective:
     """The recipe that runs, the presets that take part and the digits of what they say, and what is to be told.
 
-    `by_hand` is what the user or the request says itself.
+    `by_hand` is what the user, the request or a plot's cell says itself.
     """
 
     recipe: Recipe
@@ -101,14 +101,27 @@ def effective(p: Any, data: Mapping[str, Any], checkpoint: str = "") -> Effectiv
     resolved, notes = resolved_for({**data, CHOICE: chosen} if chosen else data, around)
     recipe = resolved.recipe
     if varied:
-        data = write_recipe(recipe)
+        written = write_recipe(recipe)
         for section in {text.partition(".")[0] for text in varied} & set(SECTIONS):
             # What a plot varies is seen, unless somebody said that the stage is off.
             origin = resolved.origins.get(f"{section}.{SWITCH}")
             if origin is not None and origin.layer == DEFAULT:
-                data[section].pop(SWITCH)
-        recipe = read_recipe(assign(data, varied), around.checkpoint.family)
-    return Effective(recipe, resolved.names, resolved.content, (*left_out, *notes), data)
+                written[section].pop(SWITCH)
+        recipe = read_recipe(assign(written, varied), around.checkpoint.family)
+    by_hand = _with_plotted(data, varied, recipe)
+    return Effective(recipe, resolved.names, resolved.content, (*left_out, *notes), by_hand)
+
+
+def _with_plotted(data: Mapping[str, Any], varied: Sequence[str], recipe: Recipe) -> dict[str, Any]:
+    """What the user says, and over it what a plot's cell varies; no other control of the recipe."""
+    by_hand = {name: said for name, said in data.items() if name in SECTIONS}
+    for name in {text.partition(".")[0] for text in varied} & set(SECTIONS):
+        section = dict(by_hand.get(name, {}))
+        if "passes" not in section and hasattr(recipe[name], "passes"):
+            # As many as there are, so that a value lands in each of them and nothing else is said.
+            section["passes"] = [{} for _ in recipe[name].passes]
+        by_hand[name] = section
+    return assign(by_hand, varied)
 
 
 def notes_on(data: Any) -> tuple[str, ...]:
