@@ -145,19 +145,18 @@ def test_what_a_plot_varies_is_recorded_as_typed_and_nothing_else_is(
     assert json.loads(plotted.told["Finisher"]) == {**plain, "grade": {**plain["grade"], **typed}}
 
 
+@pytest.mark.parametrize("passes", [[{"detector": "face_yunet"}, {}], None])
 def test_a_plotted_setting_of_a_pass_is_typed_in_every_pass_and_no_other_is(
-    host: Standin, portrait: np.ndarray
+    host: Standin, portrait: np.ndarray, passes: list[dict[str, Any]] | None
 ) -> None:
     data = recipe(
-        version=2, **off("refine", "upscale", "texture", "grade"), detail={"passes": [{"detector": "face_yunet"}, {}]}
+        version=2, **off("refine", "upscale", "texture", "grade"), detail={"passes": passes} if passes else {}
     )
     plotted = generated(
         host, portrait, data, script_name="X/Y/Z plot", script_args=["Any control", "detail.smallest=12"]
     )
-    assert json.loads(plotted.told["Finisher"])["detail"]["passes"] == [
-        {"detector": "face_yunet", "smallest": 12},
-        {"smallest": 12},
-    ]
+    expected = [{**single, "smallest": 12} for single in passes or [{}]]
+    assert json.loads(plotted.told["Finisher"])["detail"]["passes"] == expected
 
 
 def test_an_idle_card_does_not_keep_pictures_from_being_finished(host: Standin, portrait: np.ndarray) -> None:
