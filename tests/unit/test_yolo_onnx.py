@@ -42,7 +42,8 @@ def made(
     weights = [
         numpy_helper.from_array(np.zeros((6, 3, 32, 32), number), "weight"),
         numpy_helper.from_array(row, "bias"),
-        numpy_helper.from_array(np.array([0, 6, -1], np.int64), "shape"),
+        # An export for so many pictures at once has their number in its operators, too: of fewer it makes other rows.
+        numpy_helper.from_array(np.array([batch if isinstance(batch, int) else 0, 6, -1], np.int64), "shape"),
     ]
     nodes = [
         helper.make_node("Conv", ["images", "weight", "bias"], ["grid"], kernel_shape=[32, 32], strides=[32, 32]),
