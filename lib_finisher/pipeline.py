@@ -25,11 +25,13 @@ from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.redraw.patch import Cost
 from lib_finisher.redraw.watching import PatchMemory
+from lib_finisher.run.context import RunContext
+from lib_finisher.run.picture_state import PictureState
+from lib_finisher.run.stage_run import StageRun
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Finder, Stage, Tools, Work
 from lib_finisher.store.results import ResultStore, digest, digest_of_files
-from lib_finisher.turn import InHand, Means, Turn
 
 logger = logging.getLogger(__name__)
 
@@ -39,17 +41,17 @@ def _checkpoints(settings: Any) -> bool:
     return settings.enabled and any(getattr(one, "checkpoint", "") for one in getattr(settings, "passes", (settings,)))
 
 
-def _differs(hand: InHand, other: InHand) -> bool:
+def _differs(state: PictureState, other: PictureState) -> bool:
     """Whether a stage has changed the picture, so that it is worth finishing it without the stage as well."""
-    return not np.array_equal(hand.work.pixels, other.work.pixels)
+    return not np.array_equal(state.work.pixels, other.work.pixels)
 
 
-def _tell_of_nothing(hands: Sequence[InHand], compared: Set[int]) -> None:
+def _tell_of_nothing(states: Sequence[PictureState], compared: Set[int]) -> None:
     """A note where a comparison was asked for and there is none, since the stage has changed nothing."""
-    for hand in hands:
-        if hand.number not in compared and not hand.done.error:
-            last = hand.done.reports[-1]
-            hand.done.reports[-1] = replace(last, notes=(*last.notes, "nothing to compare: it changed nothing here"))
+    for state in states:
+        if state.number not in compared and not state.done.error:
+            last = state.done.reports[-1]
+            state.done.reports[-1] = replace(last, notes=(*last.notes, "nothing to compare: it changed nothing here"))
 
 
 def _by_name(name: str, search: Search) -> str:
@@ -81,7 +83,7 @@ class Pipeline:
         rates: Rates | None = None,
         assets: Assets | None = None,
     ) -> None:
-        self._means = Means(
+        self._context = RunContext(
             host, find, recipe, store, listener, control or Control(), keep_stages,
             budget or AreaBudget(host.capabilities), identify, patches, free_detectors,
             _code_identity() if store is not None else "", assets or Assets(),
@@ -90,47 +92,48 @@ class Pipeline:
 
     def run(self, works: Sequence[Work]) -> list[Finished]:
         """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
-        meter = Meter(self._means.control, self._means.listener, lambda: sum(map(self._expected, works)), self._weight)
-        base = self._means.recipe[BASE]
-        hands = [InHand(work, base, number) for number, work in enumerate(works)]
-        others: list[InHand] = []
+        context = self._context
+        meter = Meter(context.control, context.listener, lambda: sum(map(self._expected, works)), self._weight)
+        base = context.recipe[BASE]
+        states = [PictureState(work, base, number) for number, work in enumerate(works)]
+        others: list[PictureState] = []
         for stage in STAGES:
             if stage.name == base.compare:
-                others = [hand.without(stage) for hand in hands]
-                Turn(self._means, stage, hands, meter).run()
-                others = [other for other in others if _differs(hands[other.number], other)]
-                _tell_of_nothing(hands, {other.number for other in others})
+                others = [state.without(stage) for state in states]
+                StageRun(context, stage, states, meter).run()
+                others = [other for other in others if _differs(states[other.number], other)]
+                _tell_of_nothing(states, {other.number for other in others})
             else:
-                Turn(self._means, stage, [*hands, *others], meter).run()
+                StageRun(context, stage, [*states, *others], meter).run()
         if self._rates is not None:
-            self._learn(self._rates, [report.cost for hand in [*hands, *others] for report in hand.done.reports])
+            self._learn(self._rates, [report.cost for state in [*states, *others] for report in state.done.reports])
             for model_run in meter.model_runs:
-                self._rates.record_model(self._means.host, model_run)
-        for hand in [*hands, *others]:
-            hand.done.pixels, hand.done.alpha = hand.work.pixels, hand.work.alpha
+                self._rates.record_model(self._context.host, model_run)
+        for state in [*states, *others]:
+            state.done.pixels, state.done.alpha = state.work.pixels, state.work.alpha
         for other in others:
             if not other.done.error:
-                hands[other.number].done.compared, hands[other.number].done.without = base.compare, other.done
-        return [hand.done for hand in hands]
+                states[other.number].done.compared, states[other.number].done.without = base.compare, other.done
+        return [state.done for state in states]
 
     def detectors(self, stage: Stage) -> list[str]:
         """What changes when a detector does that a stage's result depends on."""
-        return self._means.detectors(stage)
+        return self._context.detectors(stage)
 
     def _learn(self, rates: Rates, costs: Sequence[Cost]) -> None:
         """A run in which stages have checkpoints of their own tells nothing of a single one."""
-        if not any(_checkpoints(self._means.recipe[stage.name]) for stage in STAGES):
-            rates.record(self._means.host, "", sum(costs, Cost()))
+        if not any(_checkpoints(self._context.recipe[stage.name]) for stage in STAGES):
+            rates.record(self._context.host, "", sum(costs, Cost()))
 
     def _weight(self, name: str) -> float:
         """As how many megapixel-steps a megapixel through that upscaler model counts."""
-        host = self._means.host
+        host = self._context.host
         return host.capabilities.upscaler_weight if self._rates is None else self._rates.weight(host, "", name)
 
     def _expected(self, work: Work) -> float:
-        tools = Tools(self._means.host, self._means.find, Meter(self._means.control), self._means.assets)
+        tools = Tools(self._context.host, self._context.find, Meter(self._context.control), self._context.assets)
         try:
-            total = make_plan(work, self._means.recipe, tools).total
+            total = make_plan(work, self._context.recipe, tools).total
             return total.megapixel_steps + sum(part * self._weight(name) for name, part in total.models)
         # An estimate is only for the progress bar: whatever is wrong, the stage itself will say it better.
         except Exception:
@@ -140,5 +143,5 @@ class Pipeline:
 
 def _code_identity() -> str:
     """Changes with the code and the models that results are made by: no stored result outlives its recipe's meaning."""
-    rooms = ("imaging", "redraw", "stages", "detect", "hosts")
+    rooms = ("imaging", "quality", "redraw", "stages", "run", "detect", "hosts")
     return digest(*(digest_of_files(Path(__file__).parent / room, ("*.py", "*.onnx")) for room in rooms))
