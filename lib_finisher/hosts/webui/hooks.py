@@ -4,65 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from modules import paths_internal, scripts, shared
+from modules import scripts, shared
 from PIL import Image
 
 from lib_finisher.controls import SettingsError, read
-from lib_finisher.events import Meter
 from lib_finisher.finished import Finished
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import finish_only, given, others, presets, probe, refiner, settings, speed, telling
+from lib_finisher.hosts.webui import finish_only, given, others, presets, probe, refiner, settings, telling
 from lib_finisher.hosts.webui.arguments import read_arguments
-from lib_finisher.hosts.webui.assets import assets
-from lib_finisher.hosts.webui.control import HostControl, Job, show
-from lib_finisher.hosts.webui.detectors import detectors
+from lib_finisher.hosts.webui.control import HostControl
 from lib_finisher.hosts.webui.finish_only import with_alpha
+from lib_finisher.hosts.webui.finishing import Bytes, GenerationRun, finish, finished_ahead
 from lib_finisher.hosts.webui.host import WebuiHost
 from lib_finisher.infotext.writing import DONE
-from lib_finisher.pipeline import Pipeline
-from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
-from lib_finisher.stages.order import STAGES
-from lib_finisher.stages.stage import Tools, Work
-from lib_finisher.store.results import ResultStore
 
 logger = logging.getLogger(__name__)
 
 _RUN = "_finisher_run"
 _INNER = ("_ad_inner", "_finisher_inner")
-_RESIZING = ("extend", "upscale")
-
-Bytes = npt.NDArray[np.uint8]
-
-
-@dataclass(eq=False)
-class _Run:
-    """Finishing the pictures of one processing object.
-
-    `budget` is what was learned of the device's memory; `ahead` holds the pictures of this batch finished together;
-    `others_let_go` says that other extensions have let go of the model in this iteration. `beside` are the
-    bases, and the pictures without the stage that is compared, with their infotexts; they join the others at the end.
-    `notes` say what of the recipe was done otherwise, for every picture.
-    """
-
-    host: WebuiHost
-    control: HostControl
-    recipe: Recipe
-    wanted: settings.Preferences
-    budget: AreaBudget
-    ahead: dict[int, tuple[Bytes, Finished]] = field(default_factory=dict)
-    others_let_go: bool = False
-    beside: list[tuple[Image.Image, str]] = field(default_factory=list)
-    notes: tuple[str, ...] = ()
 
 
 def before_process(p: Any, values: Sequence[Any]) -> None:
@@ -115,7 +81,8 @@ def _begin(p: Any, recipe: Mapping[str, Any]) -> None:
     for note in refiner.prepare(p):
         p.comment(f"Finisher: {note}")
     control = HostControl(last=_makes_one_batch(p))
-    setattr(p, _RUN, _Run(host, control, found.recipe, wanted, AreaBudget(host.capabilities), notes=found.notes))
+    run = GenerationRun(host, control, found.recipe, wanted, AreaBudget(host.capabilities), notes=found.notes)
+    setattr(p, _RUN, run)
     telling.recipe(p, found, host.model().family)
 
 
@@ -124,7 +91,7 @@ def batch_list(p: Any, pp: Any) -> None:
     if _is_inner(p):
         return
     pp.images = finish_only.own_sizes(p, pp.images)
-    run: _Run | None = getattr(p, _RUN, None)
+    run: GenerationRun | None = getattr(p, _RUN, None)
     if run is None:
         return
     run.ahead.clear()
@@ -132,7 +99,7 @@ def batch_list(p: Any, pp: Any) -> None:
         return
     pictures = [_as_the_host_rounds(item) for item in pp.images]
     try:
-        done = _finish(p, run, pictures, range(len(pictures)))
+        done = finish(p, run, pictures, range(len(pictures)))
     # Each picture's own turn comes later and will tell.
     except Exception:
         logger.exception("The pictures of the batch could not be finished together.")
@@ -142,19 +109,19 @@ def batch_list(p: Any, pp: Any) -> None:
 
 def after_composite(p: Any, pp: Any) -> None:
     """Finish one picture. It comes after the host's compositing, so a change of size survives."""
-    run: _Run | None = getattr(p, _RUN, None)
+    run: GenerationRun | None = getattr(p, _RUN, None)
     if run is None or _is_inner(p):
         return
     telling.forget_picture(p)
     picture = np.asarray(pp.image.convert("RGB"))
     try:
-        done = _finished_ahead(run, p.batch_index, picture)
+        done = finished_ahead(run, p.batch_index, picture)
         if done is None:
             if run.control.interrupted or shared.state.skipped:
                 reason = "the picture was interrupted before it could be finished, so it was left as it is"
                 telling.failed(p, reason)
                 return
-            (done,) = _finish(p, run, [picture], [p.batch_index])
+            (done,) = finish(p, run, [picture], [p.batch_index])
         _hand_over(p, pp, run, done)
     # Whatever goes wrong, the user gets the picture as it was and learns the reason.
     except Exception as error:
@@ -173,7 +140,7 @@ def postprocess(p: Any, processed: Any) -> None:
         return
     refiner.end(p)
     finish_only.end(p)
-    run: _Run | None = getattr(p, _RUN, None)
+    run: GenerationRun | None = getattr(p, _RUN, None)
     if run is not None:
         setattr(p, _RUN, None)
         for image, text in run.beside:
@@ -184,7 +151,7 @@ def postprocess(p: Any, processed: Any) -> None:
         run.host.close()
 
 
-def _hand_over(p: Any, pp: Any, run: _Run, done: Finished) -> None:
+def _hand_over(p: Any, pp: Any, run: GenerationRun, done: Finished) -> None:
     size = done.pixels.shape[1], done.pixels.shape[0]
     told = (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe), *refiner.notes(p))
     notes = [note for note in told if note]
@@ -220,67 +187,6 @@ def _transparent_again(p: Any, pp: Any) -> None:
 def _idle_note(p: Any, recipe: Recipe) -> str:
     idle = recipe[BASE].finish_only and not finish_only.applies(p)
     return "finish only has no meaning in txt2img, so the picture was generated first" if idle else ""
-
-
-def _finished_ahead(run: _Run, index: int, picture: Bytes) -> Finished | None:
-    """The result of the whole batch's turn, unless something has changed the picture since."""
-    before, done = run.ahead.pop(index, (None, None))
-    return done if before is not None and np.array_equal(before, picture) else None
-
-
-def _finish(p: Any, run: _Run, pictures: Sequence[Bytes], numbers: Sequence[int]) -> list[Finished]:
-    recipe = run.recipe
-    why = given.why_the_size_must_stay(p)
-    if why and any(recipe[name].enabled for name in _RESIZING):
-        p.comment(f"Finisher: the size was kept, because {why}.")
-        for name in _RESIZING:
-            recipe = recipe.changed(name, replace(recipe[name], enabled=False))
-    if not run.others_let_go and any(
-        recipe[stage.name].enabled and stage.reads(recipe[stage.name]).samples for stage in STAGES
-    ):
-        run.others_let_go = True
-        others.let_go(p)
-    use = recipe[BASE].mask
-    works = []
-    for picture, number in zip(pictures, numbers):
-        mask = given.mask_of(p, Image.fromarray(picture), use)
-        pixels, alpha = picture.astype(np.float32) / np.float32(255), finish_only.alpha(p, number)
-        works.append(Work(pixels, given.base_of(p, number), mask, alpha=alpha))
-    try:
-        with Job(sum(_planned_calls(work, recipe, run) for work in works)):
-            return _pipeline(run, recipe).run(works)
-    finally:
-        run.host.settle()
-
-
-def _planned_calls(work: Work, recipe: Recipe, run: _Run) -> int:
-    try:
-        return make_plan(work, recipe, Tools(run.host, detectors().detect, Meter(run.control))).total.host_calls
-    # Only the progress bar asks; the stage itself will say it better.
-    except Exception:
-        logger.debug("The calls cannot be counted beforehand.", exc_info=True)
-        return 0
-
-
-def _pipeline(run: _Run, recipe: Recipe) -> Pipeline:
-    # Off unless asked for: what other extensions add to a generation is not part of a stored result's key.
-    kept = getattr(shared.cmd_opts, "finisher_cache", False)
-    store = ResultStore(Path(paths_internal.data_path) / "finisher" / "results") if kept else None
-    pictures = run.wanted.save_stages or run.wanted.save_masks
-    return Pipeline(
-        run.host,
-        detectors().detect,
-        recipe,
-        store,
-        show,
-        run.control,
-        keep_stages=pictures,
-        budget=run.budget,
-        identify=detectors().identity,
-        free_detectors=detectors().free,
-        rates=speed.rates(),
-        assets=assets(),
-    )
 
 
 def _undisturbed_until_saved(p: Any) -> bool:
