@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
 
 import cv2
 import numpy as np
@@ -24,15 +22,15 @@ from lib_finisher.hosts.port import (
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.detail_transfer import Transferred, lost_detail
 from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
-from lib_finisher.imaging.resize import resize
 from lib_finisher.redraw.batches import even_chunks, rounds
 from lib_finisher.redraw.fine_detail import FineDetail
-from lib_finisher.redraw.fitting import canvas_of, change_in, locked_to, turned, weigh
+from lib_finisher.redraw.fitting import change_in, locked_to, turned, weigh
 from lib_finisher.redraw.gates import broken
+from lib_finisher.redraw.job import Job, element_of, key_of, model_by_model, sampling_of
 from lib_finisher.redraw.ladder import NO_MEMORY, AreaBudget, ran_out, smaller
 from lib_finisher.redraw.layout import mixed_strips
 from lib_finisher.redraw.networks import misfits
-from lib_finisher.redraw.patch import Cost, Gate, Outcome, Patch, Refusal, Request
+from lib_finisher.redraw.patch import Cost, Gate, Outcome, Refusal, Request
 from lib_finisher.redraw.unused import unused
 from lib_finisher.redraw.watching import BatchProgress, PatchMemory, Watcher
 
@@ -65,20 +63,6 @@ def redraw(
         run.stop("skipped")
     run.restore_detail()
     return outcomes
-
-
-class _Job:
-    """A patch, the picture that its crop is cut from, and of which request's which patch it is, or a piece."""
-
-    def __init__(self, request: int, number: int, patch: Patch, source: Pixels) -> None:
-        self.request = request
-        self.number = number
-        self.patch = patch
-        self.source = source
-
-    def piece(self, patch: Patch, source: Pixels) -> _Job:
-        """A smaller patch for a part of this one."""
-        return _Job(self.request, self.number, patch, source)
 
 
 class _Run:
@@ -115,10 +99,10 @@ class _Run:
                     jobs += self.jobs(index, plan[number], number == 0)
             self.one_round(jobs)
 
-    def jobs(self, index: int, numbers: Sequence[int], first: bool) -> list[_Job]:
+    def jobs(self, index: int, numbers: Sequence[int], first: bool) -> list[Job]:
         request, outcome = self.requests[index], self.outcomes[index]
         source = outcome.picture
-        jobs = [_Job(index, number, request.patches[number], source) for number in numbers]
+        jobs = [Job(index, number, request.patches[number], source) for number in numbers]
         # Overlapping tiles are all cut from the picture as it was; patches apart may share one array.
         if request.together or first:
             try:
@@ -130,11 +114,13 @@ class _Run:
                 job.source = source if request.together else outcome.picture
         return jobs
 
-    def one_round(self, jobs: list[_Job]) -> None:
-        groups: dict[tuple[Size, Sampling], list[_Job]] = {}
+    def one_round(self, jobs: list[Job]) -> None:
+        groups: dict[tuple[Size, Sampling], list[Job]] = {}
         for job in jobs:
-            groups.setdefault((job.patch.sampled, self.sampling(job)), []).append(job)
-        for (canvas, sampling), members in _model_by_model(groups):
+            groups.setdefault((job.patch.sampled, sampling_of(job, self.requests[job.request], self.host)), []).append(
+                job
+            )
+        for (canvas, sampling), members in model_by_model(groups):
             waiting = members
             while waiting:
                 count = self.budget.elements(canvas)
@@ -144,15 +130,15 @@ class _Run:
                 for job in first:
                     self.left[job.request] -= 1
 
-    def one_batch(self, jobs: list[_Job], canvas: Size, sampling: Sampling) -> None:
+    def one_batch(self, jobs: list[Job], canvas: Size, sampling: Sampling) -> None:
         self.watcher.check()
         if self.budget.too_large(canvas):
             for job in jobs:
                 self.one_smaller(job, sampling, "it did not fit before")
             return
         try:
-            elements = [self.element(job) for job in jobs]
-            keys = [self.key(element, sampling) if self.memory is not None else "" for element in elements]
+            elements = [element_of(job, self.requests[job.request]) for job in jobs]
+            keys = [key_of(element, sampling, self.host) if self.memory is not None else "" for element in elements]
         except (MemoryError, cv2.error) as error:
             self.no_room(jobs, error)
             return
@@ -167,7 +153,7 @@ class _Run:
         if fresh:
             self.sample([jobs[i] for i in fresh], [elements[i] for i in fresh], [keys[i] for i in fresh], sampling)
 
-    def sample(self, jobs: list[_Job], elements: list[Element], keys: list[str], sampling: Sampling) -> None:
+    def sample(self, jobs: list[Job], elements: list[Element], keys: list[str], sampling: Sampling) -> None:
         canvas = jobs[0].patch.sampled
         self.watcher.begin([job.patch.label for job in jobs])
         watch = BatchProgress(self.watcher, canvas.megapixels * len(jobs))
@@ -201,7 +187,7 @@ class _Run:
                 self.memory.keep(key, result)
             self.accept(job, element, result)
 
-    def make_room(self, jobs: list[_Job], canvas: Size, sampling: Sampling, error: Exception) -> None:
+    def make_room(self, jobs: list[Job], canvas: Size, sampling: Sampling, error: Exception) -> None:
         if self.relieve is not None:
             self.relieve()
         self.host.free_memory()
@@ -214,7 +200,7 @@ class _Run:
             return
         self.one_smaller(jobs[0], sampling, str(error))
 
-    def one_smaller(self, job: _Job, sampling: Sampling, why: str) -> None:
+    def one_smaller(self, job: Job, sampling: Sampling, why: str) -> None:
         canvas = job.patch.canvas
         pieces = smaller(job.patch, self.host.capabilities)
         if not pieces:
@@ -233,7 +219,7 @@ class _Run:
         for piece in pieces:
             self.one_batch([job.piece(piece, source)], piece.sampled, sampling)
 
-    def no_room(self, jobs: list[_Job], error: Exception) -> None:
+    def no_room(self, jobs: list[Job], error: Exception) -> None:
         """Memory was short not in the engine, but for the pictures themselves. Raises any other error again."""
         if not ran_out(error):
             raise error
@@ -242,13 +228,13 @@ class _Run:
         for job in jobs:
             self.refuse(job, NO_MEMORY, engine=True)
 
-    def accept(self, job: _Job, element: Element, result: Pixels) -> None:
+    def accept(self, job: Job, element: Element, result: Pixels) -> None:
         try:
             self.blend(job, element, result)
         except (MemoryError, cv2.error) as error:
             self.no_room([job], error)
 
-    def blend(self, job: _Job, element: Element, result: Pixels) -> None:
+    def blend(self, job: Job, element: Element, result: Pixels) -> None:
         request, patch = self.requests[job.request], job.patch
         reason = broken(element.pixels, result)
         if reason:
@@ -298,39 +284,7 @@ class _Run:
                     outcome.degraded = True
                     outcome.notes.append("out of memory: detail was not restored where tiles are mixed")
 
-    def element(self, job: _Job) -> Element:
-        request, patch = self.requests[job.request], job.patch
-        mask = patch.mask
-        if mask is not None and not patch.unscaled:
-            mask = np.clip(resize(mask, patch.canvas, "bilinear"), 0.0, 1.0)
-        pixels = np.clip(canvas_of(request, patch, look(job.source, patch.box)), 0.0, 1.0)
-        return Element(
-            pixels=turned(pixels, patch.turn),
-            mask=None if mask is None else turned(mask, patch.turn),
-            prompt=patch.prompt,
-            negative_prompt=patch.negative_prompt,
-            seed=patch.seed,
-            noise=patch.noise(request.noise_field),
-            canvas=(patch.sampled.height, patch.sampled.width) if request.sampling.latent_upscale else None,
-        )
-
-    def sampling(self, job: _Job) -> Sampling:
-        sampling = self.requests[job.request].sampling
-        usable = sampling.without(set(sampling.extras()) - self.host.capabilities.extras)
-        return replace(usable, denoising_strength=job.patch.denoising_strength)
-
-    def key(self, element: Element, sampling: Sampling) -> str:
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(np.ascontiguousarray(element.pixels).tobytes())
-        digest.update(b"" if element.mask is None else np.ascontiguousarray(element.mask).tobytes())
-        told = (
-            element.prompt, element.negative_prompt, element.seed, repr(element.noise), element.canvas,
-            element.pixels.shape, self.host.identity,
-        )  # fmt: skip
-        digest.update(repr((astuple(sampling), told)).encode())
-        return digest.hexdigest()
-
-    def judged(self, gate: Gate, job: _Job, before: Pixels, change: Pixels) -> str:
+    def judged(self, gate: Gate, job: Job, before: Pixels, change: Pixels) -> str:
         try:
             return gate(job.patch, before, before + change)
         # A gate that cannot judge must not cost the redraw.
@@ -339,27 +293,17 @@ class _Run:
             self.note([job], f"{job.patch.label} was not judged: {error}")
             return ""
 
-    def refuse(self, job: _Job, reason: str, engine: bool = False) -> None:
+    def refuse(self, job: Job, reason: str, engine: bool = False) -> None:
         self.outcomes[job.request].refusals.append(Refusal(job.patch.label, reason, engine))
 
-    def degrade(self, jobs: list[_Job]) -> None:
+    def degrade(self, jobs: list[Job]) -> None:
         for job in jobs:
             self.outcomes[job.request].degraded = True
 
-    def note(self, jobs: list[_Job], text: str) -> None:
+    def note(self, jobs: list[Job], text: str) -> None:
         for request in {job.request for job in jobs}:
             self.outcomes[request].notes.append(text)
 
     def stop(self, why: str) -> None:
         for outcome, left in zip(self.outcomes, self.left):
             outcome.stopped = why if left else ""
-
-
-def _model_by_model(groups: dict[tuple[Size, Sampling], list[_Job]]) -> list[tuple[tuple[Size, Sampling], list[_Job]]]:
-    """The groups of a round with those of one model together: each is loaded once."""
-
-    def model(sampling: Sampling) -> tuple[str, ...]:
-        return sampling.checkpoint, sampling.vae, sampling.text_encoders
-
-    order = list(dict.fromkeys(model(sampling) for _, sampling in groups))
-    return sorted(groups.items(), key=lambda item: order.index(model(item[0][1])))
