@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lib_finisher.family import detect_header
+from lib_finisher.family_detection import detect_header
 from lib_finisher.presets.builtin import PRESETS
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint

@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib_finisher.family import DISTILLED, NAMES, Detected, Family, detect_header
+from lib_finisher.family import Family
+from lib_finisher.family_detection import Detected, detect_header
+from lib_finisher.family_rules import DISTILLED, NAMES
 from lib_finisher.model_header import HeaderError, read_header
 
 FEW_STEP, V_PREDICTION = "few-step", "v-prediction"
 
 _XL = frozenset({"sdxl", "sdxl_flux2"})
 _UNETS = frozenset({"sd1", "sd2", "sdxl", "sdxl_flux2"})
-# Besides those of `family.NAMES`; the families they can apply to, None for all.
+# Besides those of `family_rules.NAMES`; the families they can apply to, None for all.
 _NAMES: tuple[tuple[str, str, frozenset[str] | None], ...] = (
     ("pony", r"pdxl|pny|(?:pd|pony) ?v ?[67](?: ?xl)?", _XL | {"auraflow"}),
     ("illustrious", r"illustrious ?xl|illust|ilxl|xlil|il xl|xl il(?:lu)?", _XL),

@@ -10,7 +10,7 @@ from pathlib import Path
 from lib_finisher.cli.console import program, tell, warn
 from lib_finisher.cli.options import recipe_of
 from lib_finisher.cli.status import FINISHED, SOME_FAILED
-from lib_finisher.family import Detected, detect
+from lib_finisher.family_detection import Detected, detect
 from lib_finisher.imaging.files import PictureError, load_header
 from lib_finisher.model_header import HeaderError
 from lib_finisher.recipe import write_recipe

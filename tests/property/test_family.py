@@ -9,7 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lib_finisher.family import Detected, Family, HeaderError, detect, detect_header
+from lib_finisher.family import Family
+from lib_finisher.family_detection import Detected, detect, detect_header
+from lib_finisher.model_header import HeaderError
 from tests.model_files import FIXTURES, GGUF, KNOWN, gguf_text, packed
 
 QUIET = settings(

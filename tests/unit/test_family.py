@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from lib_finisher import family as module
-from lib_finisher.family import Detected, Family, detect, detect_header, read_header
+from lib_finisher import family_rules as module
+from lib_finisher.family import Family
+from lib_finisher.family_detection import Detected, detect, detect_header
+from lib_finisher.model_header import read_header
 from tests.model_files import FIXTURES, KNOWN, write_file, write_gguf
 
 FLAT = [n for n in KNOWN if all(len(e.get("shape", ())) <= 4 for e in FIXTURES[n]["header"].values())]

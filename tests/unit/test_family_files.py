@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.family import Family, HeaderError, detect, detect_header, read_header
+from lib_finisher.family import Family
+from lib_finisher.family_detection import detect, detect_header
+from lib_finisher.model_header import HeaderError, read_header
 from tests.model_files import FIXTURES, GGUF, gguf_text, packed, write_file
 
 LIMIT = 0.2  # seconds a file may take

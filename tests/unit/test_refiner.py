@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib_finisher.family import detect_header
+from lib_finisher.family_detection import detect_header
 from lib_finisher.hosts.port import ModelFacts
 from lib_finisher.recipe import default_recipe, read_recipe, recorded
 from lib_finisher.stages.base import BaseSettings

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.family import detect_header
+from lib_finisher.family_detection import detect_header
 from lib_finisher.variants import look_at, variants_in, variants_of
 from tests.model_files import FIXTURES, write_file, write_gguf
 

@@ -13,7 +13,8 @@ import torch
 from modules import devices, paths_internal, shared
 from PIL import Image
 
-from lib_finisher.family import Family, detect
+from lib_finisher.family import Family
+from lib_finisher.family_detection import detect
 from lib_finisher.hosts import upscaler_file
 from lib_finisher.hosts.embedded.upscaler_tiles import TiledModel
 from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, OutOfMemory, UpscalerFacts, Watch
