@@ -19,7 +19,6 @@
 
   class Editor {
     constructor(mount) {
-      this.mount = mount;
       this.tab = mount.dataset.finisherTab;
       this.table = null;
       this.open = new Set();
@@ -29,8 +28,15 @@
       this.drafts = new Map();
       this.values = new window.finisher.Values(Number(mount.dataset.finisherVersion));
       this.recipe = this.read();
+      this.moveTo(mount);
+    }
+
+    // What is open, chosen, unfolded and typed goes along.
+    moveTo(mount) {
+      this.mount = mount;
       mount.addEventListener("focusout", () => { if (this.waiting) setTimeout(() => this.drawWhenQuiet(), SHORT); });
-      this.load();
+      if (this.table) this.draw();
+      else this.load();
     }
 
     get recipe() { return this.values.recipe; }
@@ -83,8 +89,10 @@
       if (field && field.value !== this.text) {
         this.recipe = this.read();
         this.drafts.clear();
-        this.draw();
-        for (const told of window.finisher.changed) told(this);
+        window.finisher.hold.whenFree(() => {
+          this.draw();
+          for (const told of window.finisher.changed) told(this);
+        });
       }
     }
 
@@ -140,8 +148,12 @@
       }
     }
 
-    // For what comes by itself: never under the hand of who is typing.
+    // For what comes by itself: never under the hand of who is pressing or typing.
     drawWhenQuiet() {
+      window.finisher.hold.whenFree(() => this.drawUnlessTyping());
+    }
+
+    drawUnlessTyping() {
       const field = document.activeElement;
       const typing = field && this.mount.contains(field) && field.closest(".finisher-row") && field.matches("input:not([type=checkbox]), select");
       this.waiting = Boolean(typing);
@@ -195,8 +207,11 @@
   function mountAll() {
     for (const mount of root().querySelectorAll(".finisher-editor")) {
       const tab = mount.dataset.finisherTab;
-      if (!editors[tab] || editors[tab].mount !== mount) {
+      if (!editors[tab]) {
         if (root().querySelector(`#finisher_${tab}_recipe textarea`)) editors[tab] = new Editor(mount);
+      } else if (!editors[tab].mount.isConnected) {
+        editors[tab].moveTo(mount);
+        editors[tab].refresh();
       }
     }
   }
@@ -223,7 +238,7 @@
       if (!editor) return;
       editor.refresh();
       editor.change({ name: section }, (settings) => { settings[name] = value; });
-      editor.draw();
+      window.finisher.hold.whenFree(() => editor.draw());
     },
   };
 

@@ -113,9 +113,10 @@
       delete waiting[`${tab}/${how}`];
       let answer = {};
       try { answer = JSON.parse(text || "{}"); } catch (error) { /* said below */ }
-      if (answer.id === asked.id) { asked.resolve(answer); return; }
+      const { whenFree } = window.finisher.hold;
+      if (answer.id === asked.id) { whenFree(() => asked.resolve(answer)); return; }
       const fault = new DOMParser().parseFromString(remark || "", "text/html").querySelector(".error");
-      asked.reject(new Error(fault ? fault.textContent : "The server gave no answer. Its log may say why."));
+      whenFree(() => asked.reject(new Error(fault ? fault.textContent : "The server gave no answer. Its log may say why.")));
     },
   };
 

@@ -24,7 +24,8 @@
 
   function inTime(promise) {
     const late = new Promise((resolve, reject) => {
-      setTimeout(() => reject(new Error("The server has not answered. Its log may say why.")), PATIENCE);
+      const giveUp = () => reject(new Error("The server has not answered. Its log may say why."));
+      setTimeout(() => window.finisher.hold.whenFree(giveUp), PATIENCE);
     });
     return Promise.race([promise, late]);
   }

@@ -112,6 +112,7 @@
         this.told = error.message || String(error);
         this.wrong = true;
       }
+      await window.finisher.hold.free();
       this.busy = false;
       this.task = "";
       this.draw();
@@ -235,6 +236,7 @@
 
     async useAsInput() {
       await intoImg2img(this.result.image);
+      await window.finisher.hold.free();
       this.say("The result is the input of img2img now.");
     }
 

@@ -99,7 +99,7 @@ def script(names: list[str]) -> str:
 def main() -> None:
     presets = Presets(Path(sys.argv[2])) if len(sys.argv) > 2 else None
     # In the order of their names, as hosts load them.
-    parts = {"fields", "marks", "page", "rows", "values"}
+    parts = {"fields", "hold", "marks", "page", "rows", "values"}
     if presets is not None:
         parts |= {"exchange", "manage", "presets", "quick"}
     names = ["finisher.js", *(f"finisher_{name}.js" for name in sorted(parts))]

@@ -1,0 +1,45 @@
+// Whether something in the accordion is being pressed. What comes by itself waits until that is over: drawn between
+// press and release it would take the pressed element away, and the click would be lost.
+(function () {
+  "use strict";
+
+  const PLACE = ".finisher-editor";
+  // A touch's click comes some time after its release, in a task of its own.
+  const CLICK_LATEST = 50;
+  const waiting = [];
+  let held = "", ending = null;
+
+  function end(later) {
+    clearTimeout(ending);
+    ending = setTimeout(() => {
+      held = "";
+      for (const run of waiting.splice(0)) run();
+    }, later);
+  }
+
+  function press(by, event) {
+    if (!event.composedPath().some((node) => node.matches && node.matches(PLACE))) return;
+    clearTimeout(ending);
+    held = by;
+  }
+
+  function watch(kinds, act) {
+    for (const kind of kinds) window.addEventListener(kind, (event) => { if (event.isTrusted) act(event); }, true);
+  }
+
+  watch(["pointerdown"], (event) => press("pointer", event));
+  watch(["keydown"], (event) => { if (held !== "pointer") press("key", event); });
+  watch(["pointerup", "pointercancel", "dragend"], () => { if (held === "pointer") end(CLICK_LATEST); });
+  watch(["keyup"], () => { if (held === "key") end(0); });
+  watch(["click"], () => { if (held) end(0); });
+  // The release may have been another window's, or that of an open list.
+  watch(["pointermove"], (event) => { if (held === "pointer" && !event.buttons) end(CLICK_LATEST); });
+  watch(["blur", "change"], (event) => { if (held && (event.target === window || event.target.matches("select"))) end(0); });
+
+  function whenFree(run) {
+    if (held) waiting.push(run);
+    else run();
+  }
+
+  window.finisher.hold = { whenFree, free: () => new Promise(whenFree) };
+})();
