@@ -55,16 +55,19 @@ def _prompt_file() -> Iterator[None]:
 
 @contextmanager
 def _options(options: Mapping[str, Any]) -> Iterator[None]:
-    """The host restores only those overridden settings that its configuration file already names."""
+    """The host restores only those overridden settings that its configuration file already names, and where a model
+    did not load A1111 stops even with these, at the VAE."""
     unnamed = [key for key in options if key not in shared.opts.data]
+    named = {key: shared.opts.data[key] for key in options if key not in unnamed}
     try:
         yield
     finally:
+        shared.opts.data.update(named)
         for key in unnamed:
             shared.opts.data.pop(key, None)
         if "sd_vae" in unnamed and not probe.has_forge_loader():
             sd_vae.reload_vae_weights()
-        if "forge_additional_modules" in unnamed:
+        if {"forge_additional_modules", "sd_model_checkpoint"} & set(unnamed):
             probe.reload_modules()
 
 

@@ -23,6 +23,7 @@ from lib_finisher.hosts.port import (
     Watch,
 )
 from lib_finisher.hosts.webui import models, networks, probe, restoration
+from lib_finisher.hosts.webui.loading import NotLoaded
 from lib_finisher.hosts.webui.nested import Order, redraw_together, scripts_to_keep
 from lib_finisher.stages.diffusion import EXTRA_NETWORK
 
@@ -49,6 +50,8 @@ class WebuiHost:
     def __init__(self, outer: Any, kept_scripts: Sequence[str] = ()) -> None:
         self._outer = outer
         self._kept_scripts = tuple(kept_scripts)
+        # Why a checkpoint, VAE and text encoders did not load: every further try would load the user's again, too.
+        self._not_loaded: dict[tuple[str, str, str], str] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -108,6 +111,9 @@ class WebuiHost:
         self._check(sampling)
         if sampling.denoising_strength <= 0:
             return [element.pixels.copy() for element in batch.elements]
+        model = sampling.checkpoint, sampling.vae, sampling.text_encoders
+        if model in self._not_loaded:
+            raise NotLoaded(self._not_loaded[model])
         chosen = _chosen(sampling)
         frozen = [key for key in chosen if probe.is_frozen(key)]
         if frozen:
@@ -120,7 +126,12 @@ class WebuiHost:
         kept = bool(scripts_to_keep(self._outer, self._kept_scripts))
         for numbers in _grouped(batch.elements, _texts if kept else _extra_networks):
             elements = [batch.elements[number] for number in numbers]
-            found, texts = redraw_together(Order(elements, sampling, options, self._outer, watch, self._kept_scripts))
+            order = Order(elements, sampling, options, self._outer, watch, self._kept_scripts)
+            try:
+                found, texts = redraw_together(order)
+            except NotLoaded as error:
+                self._not_loaded[model] = str(error)
+                raise
             results.update(zip(numbers, found))
             for number, element, (prompt, negative) in zip(numbers, elements, texts):
                 if (prompt, negative) != (element.prompt, element.negative_prompt):

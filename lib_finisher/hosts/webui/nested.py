@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,15 @@ from modules.processing import StableDiffusionProcessingImg2Img, process_images
 from PIL import Image
 
 from lib_finisher.hosts.port import Array, Element, HostError, Interrupted, OutOfMemory, Sampling, Skipped, Watch
-from lib_finisher.hosts.webui import probe
+from lib_finisher.hosts.webui import loading, probe
 from lib_finisher.hosts.webui.blend import Blend, blending
 from lib_finisher.hosts.webui.guard import undisturbed
 from lib_finisher.hosts.webui.noise import FieldBrownian, FieldNoise
 from lib_finisher.hosts.webui.steps import Steps
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.infotext.seeds import SEEDS
+
+logger = logging.getLogger(__name__)
 
 _MARKERS = ("_ad_disabled", "_ad_inner", "_finisher_inner")
 # Stop-after-current may be pressed just while a nested call begins, which then makes no picture at all.
@@ -72,9 +75,12 @@ class NestedImg2Img(StableDiffusionProcessingImg2Img):
     init_latent: torch.Tensor
     height: int
     width: int
+    # The host loads the model before it calls `init`.
+    model_is_loaded = False
 
     def init(self, all_prompts: list[str], all_seeds: list[int], all_subseeds: list[int]) -> None:
         """The host encodes the crops; the masks come after, so that it does not round them."""
+        self.model_is_loaded = True
         # The VAE draws from the global generator.
         torch.manual_seed(int(all_seeds[0]))
         super().init(all_prompts, all_seeds, all_subseeds)
@@ -155,15 +161,32 @@ class NestedImg2Img(StableDiffusionProcessingImg2Img):
 def redraw_together(order: Order) -> tuple[list[Array], list[tuple[str, str]]]:
     """The crops of an order, redrawn, and the (prompt, negative prompt) that each was redrawn with.
 
-    Raises what `Host.redraw` raises.
+    Raises what `Host.redraw` raises, and NotLoaded where the order's model does not load; the user's is back then.
     """
+    try:
+        return _redrawn(order)
+    except _LoadFailed as error:
+        problem = loading.problem(order.options, error.__cause__)
+        logger.warning("%s", problem, exc_info=error.__cause__)
+    # Here, where the error no longer holds what the failed load had taken.
+    also = loading.load_again()
+    raise loading.NotLoaded(
+        f"{problem} The checkpoint chosen in the web UI did not load either ({also})." if also else problem
+    )
+
+
+class _LoadFailed(Exception):
+    """The host failed before it had the model that a nested call asked for."""
+
+
+def _redrawn(order: Order) -> tuple[list[Array], list[tuple[str, str]]]:
     try:
         for _ in range(_TRIES):
             with undisturbed(order.options) as hold_again:
                 found, texts = _run(order, hold_again)
             if found:
                 return _checked(found, order), texts
-    except (HostError, Interrupted, Skipped):
+    except (HostError, Interrupted, Skipped, _LoadFailed):
         raise
     except Exception as error:
         if is_out_of_memory(error):
@@ -179,6 +202,10 @@ def _run(order: Order, hold_again: Callable[[], None]) -> tuple[list[Array], lis
     p.hold_again = hold_again
     try:
         process_images(p)
+    except Exception as error:
+        if p.model_is_loaded or not loading.may_be_why(order.options):
+            raise
+        raise _LoadFailed from error
     finally:
         p.close()
     # After either flag the host returns half-done pictures as if they were finished.

@@ -183,8 +183,19 @@ def checkpoint_names() -> HashedNames:
 
 def restore_model() -> None:
     """Load what the user chose, where a nested call left another checkpoint. Forge does this by itself."""
-    if not has_forge_loader() and shared.sd_model.sd_checkpoint_info is not sd_models.select_checkpoint():
+    loaded = getattr(shared.sd_model, "sd_checkpoint_info", None)
+    if not has_forge_loader() and loaded is not sd_models.select_checkpoint():
         sd_models.reload_model_weights()
+
+
+def load_from_file() -> None:
+    """Load what the user chose, whatever a failed load has left behind: no model, or A1111's without its hijacks."""
+    if has_forge_loader():
+        # Forge keeps the mark of the model that it unloaded before the failed load, and would take it for loaded.
+        sd_models.model_data.forge_hash = ""
+        sd_models.forge_model_reload()
+    else:
+        sd_models.reload_model_weights(forced_reload=True)
 
 
 def restore_token_merging(outer: Any) -> None:

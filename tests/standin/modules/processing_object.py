@@ -226,6 +226,8 @@ class StableDiffusionProcessing:
             if cache[0] is not None and cache[0] == key:
                 return cache[1]
         first = caches[0]
+        if not shared.sd_model.hijacked:
+            raise TypeError("the text encoder takes no weighted prompt without the host's hijack")
         first[1] = function(shared.sd_model, required_prompts, steps, hires_steps, opts.use_old_scheduling)
         first[0] = key
         return first[1]

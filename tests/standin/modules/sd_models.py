@@ -144,11 +144,13 @@ class SdModelData:
     def __init__(self):
         self.sd_model = None
         self.loaded_sd_models = []
+        self.was_loaded_at_least_once = False
         self.lock = threading.Lock()
 
     def get_sd_model(self):
         with self.lock:
-            if self.sd_model is None:
+            # A failed load leaves no model, and the host does not try again by itself.
+            if self.sd_model is None and not self.was_loaded_at_least_once:
                 load_model()
         return self.sd_model
 
@@ -161,8 +163,12 @@ model_data = SdModelData()
 
 def load_model(checkpoint_info=None, already_loaded_state_dict=None):
     info = checkpoint_info or select_checkpoint()
-    model_data.sd_model = StandInModel()
-    load_model_weights(model_data.sd_model, info, None, None)
+    model_data.sd_model = None
+    if _header(info.filename).get("__metadata__", {}).get("loads") == "never":
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+    model = StandInModel()
+    load_model_weights(model, info, None, None)
+    model_data.sd_model, model_data.was_loaded_at_least_once = model, True
     script_callbacks.model_loaded_callback(model_data.sd_model)
     return model_data.sd_model
 
@@ -175,6 +181,7 @@ def load_model_weights(model, checkpoint_info, state_dict, timer):
     model.sd_model_hash, model.sd_model_checkpoint = hashed, checkpoint_info.filename
     model.sd_checkpoint_info = checkpoint_info
     model.loras = {}
+    model.hijacked = True
     shared.opts.data["sd_checkpoint_hash"] = checkpoint_info.sha256
 
 
@@ -184,9 +191,26 @@ def reload_model_weights(sd_model=None, info=None, forced_reload=False):
     if model is None:
         return load_model(wanted)
     if model.sd_model_checkpoint != wanted.filename or forced_reload:
+        # As in the host, the model passes for the one before if the file cannot be read now.
+        model.hijacked = False
+        header = _header(wanted.filename)
+        if header.get("__metadata__", {}).get("loads") == "never":
+            return load_model(wanted)
         load_model_weights(model, wanted, None, None)
         script_callbacks.model_loaded_callback(model)
     return model
+
+
+def _header(filename):
+    """The file's header. Raises where it is shorter than that says, as reading the tensors would."""
+    with open(filename, "rb") as file:
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        header = json.loads(file.read(length))
+    ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+    if Path(filename).stat().st_size < 8 + length + max(ends, default=0):
+        raise RuntimeError("Error while deserializing header: incomplete metadata, file not fully covered")
+    return header
 
 
 def unload_model_weights(sd_model=None, info=None):
@@ -194,7 +218,8 @@ def unload_model_weights(sd_model=None, info=None):
 
 
 def apply_token_merging(sd_model, token_merging_ratio):
-    sd_model.applied_token_merged_ratio = token_merging_ratio
+    if getattr(sd_model, "applied_token_merged_ratio", 0) != token_merging_ratio:
+        sd_model.applied_token_merged_ratio = token_merging_ratio
 
 
 def apply_alpha_schedule_override(sd_model, p=None):

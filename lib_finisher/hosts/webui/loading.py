@@ -1,0 +1,57 @@
+"""A stage's checkpoint, VAE or text encoders that do not load, and what the host is left with."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modules import devices, shared
+
+from lib_finisher.hosts.port import HostError
+from lib_finisher.hosts.webui import probe
+
+logger = logging.getLogger(__name__)
+
+# What the settings that choose a model are called to people.
+_NAMES = {"sd_model_checkpoint": "checkpoint", "sd_vae": "VAE", "forge_additional_modules": "modules"}
+
+
+class NotLoaded(HostError):
+    """The model that a stage asked for could not be loaded; the user's own is there again."""
+
+
+def may_be_why(options: Mapping[str, Any]) -> bool:
+    """Whether a nested call with these settings that failed before its `init` failed to load a model."""
+    return any(key in options for key in _NAMES) or getattr(shared.sd_model, "sd_checkpoint_info", None) is None
+
+
+def problem(options: Mapping[str, Any], error: BaseException | None) -> str:
+    """What could not be loaded and why, for people."""
+    chosen = [f"{name} {_written(options[key])}" for key, name in _NAMES.items() if options.get(key)]
+    model = " with the ".join(chosen) or "checkpoint"
+    reason = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
+    return f"The {model} could not be loaded ({reason}). Choose another, or replace its file."
+
+
+def load_again() -> str:
+    """Load the user's own model after a failed load; "" or why that failed too.
+
+    To be called when the error is gone: its traceback keeps what the failed load had taken.
+    """
+    gc.collect()
+    devices.torch_gc()
+    try:
+        probe.load_from_file()
+    # Whatever a host's loader raises, the base picture is still to be handed over.
+    except Exception as error:
+        logger.exception("The chosen checkpoint could not be loaded again.")
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _written(value: Any) -> str:
+    names = value if isinstance(value, (list, tuple)) else [value]
+    return ", ".join(Path(str(name)).name for name in names)

@@ -1,0 +1,75 @@
+"""A stage's checkpoint that does not load, inside the stand-in web UI: the picture stays, and so does the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.model_files import FIXTURES, write_file
+from tests.smoke.client import off, recipe
+from tests.standin.server import GRADIOS, standin
+from tests.standin.test_standin_checkpoints import LOADS, Counted
+
+pytestmark = pytest.mark.slow
+# One file is shorter than its header says, the other is read but no model can be made of it.
+SHORT, STRANGE = "short.safetensors", "strange.safetensors"
+OTHERS = ("refine", "detail", "texture", "grade")
+GENTLE = {"denoising_strength": 0.3, "steps": 6}
+
+
+@pytest.fixture(scope="module", params=GRADIOS[:1])
+def webui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Counted:
+    extension = tmp_path_factory.mktemp("loads")
+    (extension / "scripts").mkdir()
+    (extension / "scripts" / "loads.py").write_text(LOADS)
+    host = standin(request.param, "--extension", str(extension))
+    models = host.data / "models" / "Stable-diffusion"
+    whole = (models / "standinB.safetensors").read_bytes()
+    (models / SHORT).write_bytes(whole[: len(whole) // 2])
+    header = {**FIXTURES["flux_schnell_checkpoint"]["header"], "__metadata__": {"loads": "never"}}
+    write_file(models / STRANGE, header, real_sizes=False)
+    running = Counted(host.url, host.data / "loads.txt")
+    running.post("/sdapi/v1/refresh-checkpoints", {})
+    return running
+
+
+def with_stage(stage: str, settings: dict[str, Any]) -> dict[str, Any]:
+    names = [name for name in (*OTHERS, "upscale") if name != stage]
+    return recipe(**{**off(*names), stage: settings})
+
+
+@pytest.mark.parametrize("name", [SHORT, STRANGE])
+@pytest.mark.parametrize("pictures", [{}, {"batch_size": 2}, {"n_iter": 2}], ids=["one", "batch", "iterations"])
+def test_the_picture_goes_on_as_it_was_with_a_note(webui: Counted, name: str, pictures: dict[str, int]) -> None:
+    before, options = webui.txt2img(**pictures), webui.get("/sdapi/v1/options")
+    done = webui.txt2img(with_stage("refine", {**GENTLE, "checkpoint": name, "clip_skip": 2}), **pictures)
+    assert f"The checkpoint {name} could not be loaded" in done.told["Finisher error"], done.told
+    assert done.told["Finisher stages"] == "none"
+    assert len(done.pictures) == len(before.pictures)
+    assert all(np.array_equal(*pair) for pair in zip(done.pictures, before.pictures))
+    after = webui.txt2img(**pictures)
+    assert all(np.array_equal(*pair) for pair in zip(after.pictures, before.pictures))
+    assert after.infotexts == before.infotexts
+    assert webui.get("/sdapi/v1/options") == options
+
+
+@pytest.mark.parametrize("name", [SHORT, STRANGE])
+def test_the_other_stages_go_on_with_the_users_checkpoint(webui: Counted, name: str) -> None:
+    larger = {"factor": 1.5, "denoising_strength": 0.3, "steps": 6}
+    alone = webui.txt2img(recipe(**off(*OTHERS), upscale={"passes": [larger]}))
+    both = recipe(**off(*OTHERS[1:]), refine={**GENTLE, "checkpoint": name}, upscale={"passes": [larger]})
+    done = webui.txt2img(both)
+    assert done.told["Finisher stages"] == "upscale"
+    assert np.array_equal(done.picture, alone.picture)
+    webui.txt2img()
+
+
+def test_a_checkpoint_that_failed_is_not_tried_again_for_every_crop(webui: Counted) -> None:
+    """Each try would load the user's checkpoint again, too: here six tiles share one."""
+    tiles = {"factor": 1.5, "method": "tiled", "tile": 64, "steps": 6, "denoising_strength": 0.3}
+    done = webui.txt2img(with_stage("upscale", {"passes": [{**tiles, "checkpoint": SHORT}]}))
+    assert "could not be loaded" in done.told["Finisher error"]
+    assert done.size == (128, 96)
+    assert [name for name, _ in webui.loads] == ["standinA"]
