@@ -1,7 +1,8 @@
-"""A stage's checkpoint that does not load, inside the stand-in web UI: the picture stays, and so does the host."""
+"""A stage's checkpoint that does not load, or that does not go with the VAE of the base, inside the stand-in web UI."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,21 @@ pytestmark = pytest.mark.slow
 # One file is shorter than its header says, the other is read but no model can be made of it.
 SHORT, STRANGE = "short.safetensors", "strange.safetensors"
 OTHERS = ("refine", "detail", "texture", "grade")
+VAE = "ofthebase.safetensors"
+# Headers of real files: the last has neither VAE nor text encoder.
+FAMILIES = ("sdxl_base", "sdxl_pony", "sd1_v1_5", "sd1_unet_only")
+# Another extension, which writes down the VAE that is chosen while something is sampled.
+VAES = """
+from pathlib import Path
+from modules import paths_internal, script_callbacks, shared
+
+def sampled(params):
+    if params.sampling_step == 0:
+        with (Path(paths_internal.data_path) / "vaes.txt").open("a") as file:
+            print(shared.opts.sd_vae, file=file)
+
+script_callbacks.on_cfg_denoiser(sampled)
+"""
 GENTLE = {"denoising_strength": 0.3, "steps": 6}
 
 
@@ -24,15 +40,32 @@ def webui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     extension = tmp_path_factory.mktemp("loads")
     (extension / "scripts").mkdir()
     (extension / "scripts" / "loads.py").write_text(LOADS)
+    (extension / "scripts" / "vaes.py").write_text(VAES)
     host = standin(request.param, "--extension", str(extension))
     models = host.data / "models" / "Stable-diffusion"
     whole = (models / "standinB.safetensors").read_bytes()
     (models / SHORT).write_bytes(whole[: len(whole) // 2])
     header = {**FIXTURES["flux_schnell_checkpoint"]["header"], "__metadata__": {"loads": "never"}}
     write_file(models / STRANGE, header, real_sizes=False)
+    for name in FAMILIES:
+        write_file(models / f"{name}.safetensors", FIXTURES[name]["header"], real_sizes=False)
+    (models.parent / "VAE").mkdir(exist_ok=True)
+    (models.parent / "VAE" / VAE).touch()
     running = Counted(host.url, host.data / "loads.txt")
+    running.data = host.data
     running.post("/sdapi/v1/refresh-checkpoints", {})
+    running.post("/sdapi/v1/refresh-vae", {})
     return running
+
+
+@pytest.fixture
+def vaes(webui: Counted) -> Iterator[Callable[[], list[str]]]:
+    """What was chosen while the last generations sampled, with the VAE of the base chosen in the web UI."""
+    file = webui.data / "vaes.txt"
+    file.unlink(missing_ok=True)
+    webui.post("/sdapi/v1/options", {"sd_vae": VAE})
+    yield lambda: list(dict.fromkeys(file.read_text().splitlines()))
+    webui.post("/sdapi/v1/options", {"sd_vae": "Automatic"})
 
 
 def with_stage(stage: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -73,3 +106,24 @@ def test_a_checkpoint_that_failed_is_not_tried_again_for_every_crop(webui: Count
     assert "could not be loaded" in done.told["Finisher error"]
     assert done.size == (128, 96)
     assert [name for name, _ in webui.loads] == ["standinA"]
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "own", "used"),
+    [
+        ("sd1_v1_5", {}, ["Automatic"]),
+        ("sd1_v1_5", {"vae": "None"}, ["None"]),
+        ("sd1_unet_only", {}, []),
+        ("sdxl_pony", {}, []),
+    ],
+    ids=["has its own", "another is chosen", "has none", "of the same family"],
+)
+def test_the_vae_of_the_base_is_not_for_another_family(
+    webui: Counted, vaes: Callable[[], list[str]], checkpoint: str, own: dict[str, str], used: list[str]
+) -> None:
+    stage = {**GENTLE, "checkpoint": f"{checkpoint}.safetensors", **own}
+    base = {"sd_model_checkpoint": "sdxl_base.safetensors"}
+    done = webui.txt2img(with_stage("refine", stage), override_settings=base)
+    assert done.told["Finisher stages"] == "refine", done.told
+    assert vaes() == [VAE, *used]
+    assert webui.get("/sdapi/v1/options")["sd_vae"] == VAE

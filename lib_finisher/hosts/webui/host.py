@@ -202,11 +202,12 @@ def _counts_timesteps(config: Any) -> bool:
 def _chosen(sampling: Sampling) -> dict[str, Any]:
     """The overridden settings that a batch asks for."""
     options: dict[str, Any] = {}
+    alone = False
     if sampling.checkpoint:
         options["sd_model_checkpoint"] = probe.checkpoint_info(sampling.checkpoint).name
-    if sampling.vae or sampling.text_encoders:
-        names = [name.strip() for name in sampling.text_encoders.split(",") if name.strip()]
-        options.update(probe.module_options(sampling.vae, names))
+        alone = models.stands_alone_beside(sampling.checkpoint)
+    names = [name.strip() for name in sampling.text_encoders.split(",") if name.strip()]
+    options.update(probe.module_options(sampling.vae, names, alone))
     if sampling.clip_skip:
         options["CLIP_stop_at_last_layers"] = sampling.clip_skip
     if sampling.s_noise:

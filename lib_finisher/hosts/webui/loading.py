@@ -12,6 +12,7 @@ from modules import devices, shared
 
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import probe
+from lib_finisher.model_header import HeaderError, read_header
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,19 @@ def problem(options: Mapping[str, Any], error: BaseException | None) -> str:
     chosen = [f"{name} {_written(options[key])}" for key, name in _NAMES.items() if options.get(key)]
     model = " with the ".join(chosen) or "checkpoint"
     reason = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
-    return f"The {model} could not be loaded ({reason}). Choose another, or replace its file."
+    return f"The {model} could not be loaded ({reason}). {_damage(options) or 'Choose another, or replace its file.'}"
+
+
+def _damage(options: Mapping[str, Any]) -> str:
+    """What the checkpoint's own header says against its file; "" where nothing."""
+    name = str(options.get("sd_model_checkpoint", ""))
+    if not name.lower().endswith((".safetensors", ".gguf")):
+        return ""
+    try:
+        read_header(probe.checkpoint_info(name).filename)
+    except HeaderError as error:
+        return str(error)
+    return ""
 
 
 def load_again() -> str:

@@ -21,11 +21,15 @@ from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, O
 from lib_finisher.hosts.webui import probe, restoration
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.imaging.geometry import MOST_SIDE
-from lib_finisher.model_header import HeaderError
+from lib_finisher.model_header import HeaderError, read_header
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
 from lib_finisher.stages.upscaler_names import scale_told
 
 logger = logging.getLogger(__name__)
+
+# How a checkpoint's file calls its own VAE and text encoders.
+_VAE_KEYS = ("first_stage_model.", "vae.")
+_TEXT_ENCODER_KEYS = ("cond_stage_model.", "conditioner.", "text_encoders.")
 
 # Which family a flag of the loaded model stands for, where the file's header cannot be read or says nothing known.
 _FLAGS = (("is_sd3", Family.SD3), ("is_sdxl", Family.SDXL), ("is_sd2", Family.SD2), ("is_sd1", Family.SD1))
@@ -40,6 +44,18 @@ def facts(name: str = "") -> ModelFacts:
     info = probe.checkpoint_info(name)
     family, side, variant = _family(info)
     return ModelFacts(info.name_for_extra, family, side, variant)
+
+
+def stands_alone_beside(name: str) -> bool:
+    """Whether a checkpoint is of another family than the chosen one and has VAE and text encoders in its own file.
+
+    What the user chose beside the base then does not fit it. Raises HostError where there is no such checkpoint.
+    """
+    other, own = _family(probe.checkpoint_info(name))[0], _family(probe.checkpoint_info())[0]
+    if Family.UNKNOWN.value in (other, own) or other == own:
+        return False
+    path = probe.checkpoint_info(name).filename
+    return _is_whole(path, _stamp(path))
 
 
 def choices(detectors: Sequence[str]) -> dict[str, list[str]]:
@@ -184,6 +200,15 @@ def _detected(path: str, stamp: int) -> tuple[str, int, str] | None:
         logger.debug("The family of %s cannot be read from its header: %s", path, error)
         return None
     return found.family.value, found.native_side, found.variant
+
+
+@functools.lru_cache(maxsize=64)
+def _is_whole(path: str, stamp: int) -> bool:
+    try:
+        keys = read_header(path)
+    except (HeaderError, OSError):
+        return False
+    return all(any(key.startswith(part) for key in keys) for part in (_VAE_KEYS, _TEXT_ENCODER_KEYS))
 
 
 def _stamp(path: str) -> int:

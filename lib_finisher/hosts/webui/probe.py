@@ -120,17 +120,21 @@ def missing_controls() -> frozenset[str]:
     return frozenset(_EXTRAS) - extras() | (frozenset() if schedulers() else frozenset({"scheduler"}))
 
 
-def module_options(vae: str, text_encoders: Sequence[str]) -> dict[str, Any]:
-    """The settings that choose a VAE, and on Forge text encoder modules; what is empty stays. Raises HostError."""
+def module_options(vae: str, text_encoders: Sequence[str], alone: bool = False) -> dict[str, Any]:
+    """The settings that choose a VAE, and on Forge text encoder modules; what is empty stays, or, for a checkpoint that
+    stands alone, gives way to what its own file has. Raises HostError."""
     if has_forge_loader():
-        return _forge_modules(vae, text_encoders)
+        return _forge_modules(vae, text_encoders, alone)
+    if not vae:
+        kept = not alone or shared.opts.sd_vae in _VAE_WORDS or is_frozen("sd_vae")
+        return {} if kept else {"sd_vae": _VAE_WORDS[0]}
     vae = same_here(vae, vaes()) or vae
     if vae not in vaes():
         raise HostError(f"There is no VAE {vae!r} here. VAEs: {', '.join([*_VAE_WORDS, *sd_vae.vae_dict])}.")
     return {"sd_vae": vae}
 
 
-def _forge_modules(vae: str, text_encoders: Sequence[str]) -> dict[str, Any]:
+def _forge_modules(vae: str, text_encoders: Sequence[str], alone: bool) -> dict[str, Any]:
     """Forge keeps VAE and text encoders in one list; which is which only their folders tell."""
     from modules_forge import main_entry
 
@@ -141,7 +145,10 @@ def _forge_modules(vae: str, text_encoders: Sequence[str]) -> dict[str, Any]:
     for name in (*(() if vae in ("", *_VAE_WORDS) else (vae,)), *text_encoders):
         if name not in known:
             raise HostError(f"There is no module {name!r} here. Modules: {', '.join(known) or 'none'}.")
-    present = [Path(item) for item in shared.opts.forge_additional_modules or ()]
+    chosen = shared.opts.forge_additional_modules or ()
+    if not (vae or text_encoders or (alone and chosen and not is_frozen("forge_additional_modules"))):
+        return {}
+    present = [] if alone else [Path(item) for item in chosen]
     vaes = [item.name for item in present if "vae" in item.parent.name.lower()]
     encoders = [item.name for item in present if "vae" not in item.parent.name.lower()]
     if vae:
