@@ -20,8 +20,11 @@ _ASPECT = (0.5, 1.6)
 
 def plausible(found: Detection) -> bool:
     """Whether a finding may be a face by its shape; always where the detector tells no five landmarks."""
-    if len(found.landmarks) != _POINTS or found.roll is None:
+    if len(found.landmarks) != _POINTS:
         return True
+    # Eyes that lie on the mouth are no face's.
+    if found.roll is None:
+        return False
     box = found.box
     if not _ASPECT[0] <= box.width / box.height <= _ASPECT[1]:
         return False

@@ -126,6 +126,80 @@ def test_every_score_below_the_sure_one_is_doubtful_typed_or_not() -> None:
         assert [item.doubtful for item in found] == [doubtful]
 
 
+class Kept:
+    """Findings in a picture of 640 pixels, of which a window shows more, and what each later look was asked."""
+
+    name = identity = "kept"
+
+    def __init__(self, whole: list[Detection], windows: list[Detection], scores: dict[int, float]) -> None:
+        self.whole, self.windows, self.scores, self.asked = whole, windows, scores, list[Search]()
+
+    def free(self) -> None:
+        pass
+
+    def detect(self, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+        side = pixels.shape[0]
+        if side == 640:
+            return self.whole + (self.windows if search.sliced else [])
+        self.asked.append(search)
+        half = {128: 24, 192: 40, 256: 64}[side]
+        seen = Detection(
+            Box(side // 2 - half, side // 2 - half, side // 2 + half, side // 2 + half), self.scores[side], "face"
+        )
+        return [seen] if seen.confidence >= confidence else []
+
+
+GREY = np.full((640, 640, 3), 0.5, np.float32)
+RULE = Calibration(0.3, 0.69, 0.78, 0.9, 0.8)
+
+
+def at(left: int, confidence: float) -> Detection:
+    return Detection(Box(left, 300, left + 40, 340), confidence, "face")
+
+
+def test_a_second_look_is_a_plain_one_that_hears_faint_scores_too() -> None:
+    detector = Kept([at(50, 0.4)], [], {192: 0.9, 256: 0.9, 128: 0.3})
+    found = Calibrated(detector, RULE).detect(GREY, OWN, Search(smallest=7, sliced=True, turned=True, overlap=0.3))
+    assert [item.confidence for item in found] == [pytest.approx(0.7)]
+    assert set(detector.asked) == {Search(smallest=7, sliced=False, turned=False, overlap=0.3)}
+
+
+def test_another_finding_in_the_whole_picture_vouches_for_none_of_a_window() -> None:
+    detector = Kept([at(50, 0.95)], [at(400, 0.4)], dict.fromkeys((128, 192, 256), 0.75))
+    assert [item.box.left for item in Calibrated(detector, RULE).detect(GREY, OWN, Search())] == [50]
+
+
+def test_the_surest_comes_first_after_the_second_look_as_well() -> None:
+    detector = Kept([at(50, 0.9), at(200, 0.5)], [], dict.fromkeys((128, 192, 256), 0.95))
+    found = Calibrated(detector, RULE).detect(GREY, OWN, Search())
+    assert [(item.box.left, item.confidence) for item in found] == [(200, pytest.approx(0.95)), (50, 0.9)]
+    # What scores as much as is certain is not looked at a second time.
+    assert len(detector.asked) == 6
+
+
+def test_a_turned_look_must_convince_as_much_as_many_looks_do() -> None:
+    class Turning(Kept):
+        def detect(self, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+            # Six looks at it as it stands; the others are turned.
+            self.scores = dict.fromkeys((128, 192, 256), 0.2 if len(self.asked) < 6 else self.turned)
+            return super().detect(pixels, confidence, search)
+
+    for self_turned, counts in ((0.77, False), (0.79, True)):
+        detector = Turning([at(50, 0.4)], [], {})
+        detector.turned = self_turned
+        assert bool(Calibrated(detector, RULE).detect(GREY, OWN, Search(sliced=False))) is counts
+
+
+def test_every_figure_of_a_calibration_is_part_of_what_a_finding_is_remembered_under() -> None:
+    own = [
+        RULE,
+        *(replace(RULE, **{name: 0.123}) for name in ("considered", "confirmed", "many_looks", "certain", "sure")),
+    ]
+    identities = {Calibrated(Kept([], [], {}), item).identity for item in own}
+    assert len(identities) == len(own) and all(name.startswith("kept") for name in identities)
+    assert (RULE.least, replace(RULE, confirmed=0.0).least) == (0.69, 0.3)
+
+
 BRIGHT = np.zeros((300, 400, 3), np.uint8)
 BRIGHT[100:160, 180:230] = 255
 
@@ -190,6 +264,14 @@ def test_a_second_look_counts_only_the_same_thing_at_the_same_place(look: Shown,
         (34, 72, 80, 0, False),
         (34, 72, 46, 4, True),
         (34, 72, 46, 8, False),
+        (38, 62, 46, 0, True),
+        (39, 60, 46, 0, False),
+        (20, 76, 46, 0, True),
+        (20, 78, 46, 0, False),
+        (34, 72, 71, 0, True),
+        (34, 72, 73, 0, False),
+        (34, 72, 6, 0, True),
+        (34, 72, 5, 0, False),
     ],
 )
 def test_each_bound_of_a_face_holds(eyes_y: float, mouth_y: float, apart: float, out: float, counts: bool) -> None:
@@ -197,6 +279,46 @@ def test_each_bound_of_a_face_holds(eyes_y: float, mouth_y: float, apart: float,
     left, right = 50 - apart / 2, 50 + apart / 2
     points = ((left, eyes_y), (right, eyes_y), (50.0, nose), (30.0, mouth_y), (100 + out if out else 70.0, mouth_y))
     assert plausible(Detection(Box(0, 0, 100, 110), 0.5, "face", points)) is counts
+
+
+@pytest.mark.parametrize(("nose", "counts"), [(0.2, False), (0.3, True), (0.9, True), (1.0, False)])
+def test_the_nose_lies_between_eyes_and_mouth(nose: float, counts: bool) -> None:
+    points = (*UPRIGHT[:2], (50.0, 34 + nose * 38), *UPRIGHT[3:])
+    assert plausible(Detection(Box(0, 0, 100, 110), 0.5, "face", points)) is counts
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "counts"), [(51, 100, True), (49, 100, False), (158, 100, True), (163, 100, False)]
+)
+def test_a_face_is_neither_a_stick_nor_a_strip(width: int, height: int, counts: bool) -> None:
+    longest = max(width, height)
+    middle = (width / 2, height / 2)
+    points = ((-0.2, -0.15), (0.2, -0.15), (0.0, 0.05), (-0.15, 0.15), (0.15, 0.15))
+    marks = tuple((middle[0] + x * longest, middle[1] + y * longest) for x, y in points)
+    assert plausible(Detection(Box(0, 0, width, height), 0.5, "face", marks)) is counts
+
+
+@pytest.mark.parametrize("degrees", [0, 30, -45, 60, 90, 180])
+def test_a_tilted_face_is_one_and_a_tilted_scramble_is_none(degrees: float) -> None:
+    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+
+    def turned(points: tuple[tuple[float, float], ...]) -> Detection:
+        marks = ((x - 50, y - 55) for x, y in points)
+        return Detection(
+            Box(0, 0, 120, 120), 0.5, "face",
+            tuple((float(60 + x * cosine - y * sine), float(60 + y * cosine + x * sine)) for x, y in marks),
+        )  # fmt: skip
+
+    right_eye, left_eye, nose, right, left = UPRIGHT
+    assert plausible(turned(UPRIGHT))
+    assert not plausible(turned((left_eye, right_eye, nose, right, left)))
+    assert not plausible(turned((right_eye, left_eye, (50.0, 80.0), right, left)))
+
+
+@pytest.mark.parametrize(("below", "counts"), [(4, True), (8, False)])
+def test_a_chin_may_hang_a_little_out_of_its_box(below: int, counts: bool) -> None:
+    points = (*UPRIGHT[:2], (50.0, 60.0), (30.0, 80.0 + below), (70.0, 80.0 + below))
+    assert plausible(Detection(Box(0, 0, 100, 80), 0.5, "face", points)) is counts
 
 
 def test_landmarks_lie_as_a_face_has_them() -> None:
@@ -214,6 +336,7 @@ def test_landmarks_lie_as_a_face_has_them() -> None:
     ):
         assert not plausible(replace(face, landmarks=wrong)), wrong
     assert not plausible(replace(face, box=Box(0, 0, 230, 110)))
+    assert not plausible(replace(face, landmarks=((50.0, 50.0),) * 5))
     for turns in range(1, 4):
         turned = tuple((x, y) for x, y in UPRIGHT)
         box = face.box

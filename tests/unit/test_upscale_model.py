@@ -13,7 +13,7 @@ from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.strips import in_strips, reach_of, resized_rows
 from lib_finisher.stages import upscale_model
 from lib_finisher.stages.stage import Tools
-from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge, hold_to_draft
+from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge, hold_to_draft, model_work
 from lib_finisher.stages.upscaler_names import best_for, made_for, misfit, scale_told
 from tests.conftest import Onward, weights
 
@@ -73,6 +73,61 @@ def test_a_model_runs_on_no_more_than_it_needs(portrait: np.ndarray, target: Siz
     assert size_of(made.pixels) == target
     assert (made.how, made.degraded) == ("4x-filter", False)
     assert float(made.pixels.min()) >= 0.0 and float(made.pixels.max()) <= 1.0
+
+
+@pytest.mark.parametrize(
+    "target",
+    [Size(150, 120), Size(200, 159), Size(240, 192), Size(400, 320), Size(600, 480), Size(1600, 1280), Size(130, 300)],
+)
+def test_the_work_that_is_planned_is_what_runs(portrait: np.ndarray, target: Size) -> None:
+    picture = np.ascontiguousarray(portrait[:80, :100])
+    for name, scale, blend in (
+        ("4x-filter", 4, 1.0),
+        ("2x-filter", 2, 0.5),
+        ("1x-filter", 1, 1.0),
+        ("4x-filter", 4, 0.0),
+    ):
+        host = Enlarging(facts(name, scale))
+        enlarge(picture, target, name, blend, tools(host), [])
+        planned = model_work(Size(100, 80), target, name, blend, host.facts)
+        assert planned == pytest.approx(sum(size.megapixels for size in host.ran)), name
+    assert model_work(Size(100, 80), Size(100, 80), "4x-filter", 1.0, [facts("4x-filter")]) == 0.0
+    assert model_work(Size(100, 80), target, LANCZOS, 1.0, [facts("4x-filter")]) == 0.0
+
+
+def test_what_shrinking_loses_is_given_back_but_not_the_colours_that_a_model_changed(portrait: np.ndarray) -> None:
+    class Tinting(Enlarging):
+        def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
+            return (super().upscale(name, pixels, watch) * np.float32([0.7, 0.9, 1.0])).astype(np.float32)
+
+    picture = np.ascontiguousarray(portrait[40:240, 120:320])
+    made = enlarge(picture, Size(400, 400), "auto", 1.0, tools(Tinting(facts("4x-filter"))), []).pixels
+    assert made.mean(axis=(0, 1)) == pytest.approx(picture.mean(axis=(0, 1)) * [0.7, 0.9, 1.0], rel=0.01)
+
+
+def test_it_is_told_how_much_of_the_models_picture_was_used_and_whether_it_enlarged(portrait: np.ndarray) -> None:
+    picture = np.ascontiguousarray(portrait[:80, :100])
+    ways = {}
+    for name, scale, target, blend in (
+        ("4x-a", 4, Size(200, 160), 1.0), ("4x-a", 4, Size(200, 160), 0.25), ("1x-b", 1, Size(100, 80), 1.0),
+        ("4x-a", 4, Size(200, 160), 0.0),
+    ):  # fmt: skip
+        made = enlarge(picture, target, name, blend, tools(Enlarging(facts(name, scale))), [])
+        ways[name, blend] = made.how, made.by_model
+    assert ways == {
+        ("4x-a", 1.0): ("4x-a", True), ("4x-a", 0.25): ("4x-a (25%)", True), ("1x-b", 1.0): ("1x-b", False),
+        ("4x-a", 0.0): (LANCZOS, False),
+    }  # fmt: skip
+
+
+def test_what_does_not_suit_is_only_told_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upscale_model, "content_of", lambda pixels: Content(PHOTOGRAPH, 0.9))
+    picture, told = np.full((40, 40, 3), 0.5, np.float32), []
+    for side in (40, 80):
+        notes: list[str] = []
+        enlarge(picture, Size(side, side), "4x-AnimeSharp", 1.0, tools(Enlarging(facts("4x-AnimeSharp"))), notes)
+        told.append(len(notes))
+    assert told == [0, 1]
 
 
 def test_what_shrinking_loses_is_given_back(portrait: np.ndarray) -> None:
@@ -269,6 +324,72 @@ def test_fidelity_holds_at_any_factor_and_in_strips(
     assert float(np.abs(whole - strips).max()) < 1e-5
     exact = resize(draft, target)
     assert float(np.abs(whole - exact).mean()) < float(np.abs(made - exact).mean()) / 4
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_what_has_the_drafts_pixels_as_means_is_not_touched(portrait: np.ndarray, factor: int) -> None:
+    draft = np.ascontiguousarray(portrait[100:140, 190:240]) * np.float32(0.8) + np.float32(0.1)
+    detail = np.random.default_rng(3).normal(0, 0.02, (40, factor, 50, factor, 3))
+    detail -= detail.mean(axis=(1, 3), keepdims=True)
+    made = np.kron(draft, np.ones((factor, factor, 1))) + detail.reshape(40 * factor, 50 * factor, 3)
+    held = made.astype(np.float32)
+    hold_to_draft(held, draft, 1.0)
+    assert float(np.abs(held - made).max()) < 1e-5
+
+
+def test_the_plain_part_of_a_blend_is_held_too() -> None:
+    draft = np.full((40, 40, 3), 0.3, dtype=np.float32)
+    draft[:, 20:] = 0.7
+    beyond = []
+    for fidelity in (0.0, 1.0):
+        host = Enlarging(facts("model", 4))
+        means = block_means(enlarge(draft, Size(80, 80), "model", 0.3, tools(host), [], fidelity).pixels, 2)
+        beyond.append(float(np.maximum(np.maximum(means - 0.7, 0.3 - means), 0).mean()))
+    assert beyond[1] < beyond[0] / 4
+
+
+def test_what_is_brought_back_of_a_pixel_rings_nowhere() -> None:
+    draft, made = np.full((16, 16, 3), 0.3, dtype=np.float32), np.full((32, 32, 3), 0.3, dtype=np.float32)
+    draft[8, 8] = 0.6
+    hold_to_draft(made, draft, 1.0)
+    assert made.min() == pytest.approx(0.3, abs=1e-6) and made.max() > 0.45
+
+
+def test_a_line_three_pixels_away_excuses_no_fringe() -> None:
+    draft = np.full((24, 40, 3), 0.3, dtype=np.float32)
+    draft[:, 20] = 0.9
+    made = np.kron(draft, np.ones((2, 2, 1), dtype=np.float32))
+    made[:, 46:48] += 0.1
+    hold_to_draft(made, draft, 1.0)
+    assert float(np.abs(block_means(made, 2)[4:-4, 22:25] - 0.3).max()) < 0.015
+
+
+def test_what_goes_beyond_black_and_white_is_cut_off() -> None:
+    draft = np.zeros((12, 12, 3), dtype=np.float32)
+    draft[:, 6:] = 1.0
+    made = np.kron(draft, np.ones((2, 2, 1), dtype=np.float32)) * np.float32(0.6) + np.float32(0.2)
+    made[::2, ::2] += 0.19
+    made[1::2, 1::2] -= 0.19
+    hold_to_draft(made, draft, 1.0)
+    assert made.min() == 0.0 and made.max() == 1.0
+
+
+@pytest.mark.parametrize(("scale", "blend"), [(2, 1.0), (4, 1.0), (4, 0.6)])
+def test_models_of_every_scale_are_held_by_the_fidelity_and_after_the_blend(
+    portrait: np.ndarray, scale: int, blend: float
+) -> None:
+    class Tinting(Enlarging):
+        def upscale(self, name: str, pixels: Array, watch: Watch) -> Array:
+            return (super().upscale(name, pixels, watch) * np.float32([0.7, 0.9, 1.0])).astype(np.float32)
+
+    picture = np.ascontiguousarray(portrait[100:180, 190:290])
+    away = []
+    for fidelity in (0.0, 0.5, 1.0):
+        host = Tinting(facts("model", scale))
+        made = enlarge(picture, Size(200, 160), "model", blend, tools(host), [], fidelity).pixels
+        away.append(float(np.abs(block_means(made, 2) - picture).mean()))
+    assert away[0] > 0.01
+    assert away[2] < away[0] / 8 and 0.2 * away[0] < away[1] < 0.55 * away[0]
 
 
 def test_a_model_that_keeps_the_size_is_not_held_to_what_it_cleaned(portrait: np.ndarray) -> None:
