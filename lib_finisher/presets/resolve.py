@@ -103,9 +103,10 @@ def resolve(
     mine = {VERSION: SCHEMA} if own is None else dict(own)
     of_presets = min((item.entry.preset.version for item in layers), default=SCHEMA)
     content = digest_of(said if of_presets == FIRST else [said, of_presets])[:10] if layers else ""
-    # Who names a preset that somebody saved means it as it was saved, also in what neither of both says.
-    named = any(item.layer == CHOSEN and not item.entry.built_in for item in layers)
-    version = of_presets if named and VERSION not in mine else min(version_of(mine), of_presets)
+    # A preset that somebody saved, named here or for the checkpoint, means what it was saved as, also in what neither
+    # it nor the request says.
+    saved = any(not item.entry.built_in for item in layers)
+    version = of_presets if saved and VERSION not in mine else min(version_of(mine), of_presets)
     recipe = read_recipe({**_with_own(expanded(said, version), mine), VERSION: version}, checkpoint.family)
     sources = [(Origin(item.layer, item.entry.preset.name), item.content) for item in layers]
     sources.append((Origin(YOU), {key: value for key, value in mine.items() if isinstance(value, Mapping)}))

@@ -128,8 +128,6 @@ def test_a_face_is_redrawn_and_nothing_else(webui: Webui, sampler: str) -> None:
 
 def test_an_unknown_key_is_told_and_leaves_the_picture(webui: Webui, draft: Result) -> None:
     wrong = (
-        recipe(upscal={}),
-        recipe(refine={"denoise": 0.3}),
         recipe(refine={"denoising_strength": 7}),
         {"enabled": True, "recipes": {}},
         {"enabled": "yes"},
@@ -141,7 +139,13 @@ def test_an_unknown_key_is_told_and_leaves_the_picture(webui: Webui, draft: Resu
         assert np.array_equal(done.picture, draft.picture)
         assert done.told["Finisher error"]
         assert "Finisher error" in done.infotexts[0]
-    assert "Did you mean 'upscale'?" in webui.txt2img(wrong[0]).told["Finisher error"]
+
+
+def test_an_unknown_stage_or_control_is_left_out_with_a_note(webui: Webui, draft: Result) -> None:
+    done = webui.txt2img(recipe(upscal={}, refine={"enabled": False, "denoise": 0.3}, **REFINE_ONLY))
+    assert np.array_equal(done.picture, draft.picture)
+    assert "Did you mean 'upscale'?" in done.told["Finisher notes"]
+    assert "Did you mean 'denoising_strength'?" in done.told["Finisher notes"]
 
 
 def test_a_checkpoint_for_one_stage(webui: Webui, draft: Result) -> None:
@@ -198,16 +202,18 @@ def test_a_skipped_stage_is_left_out_and_the_rest_runs(webui: Webui, draft: Resu
 
 
 def test_interrupted_before_it_begins_leaves_the_picture(webui: Webui, draft: Result) -> None:
-    for _ in range(5):
-        done = webui.while_running(
-            "scripts_txt2img",
-            lambda: webui.post("/sdapi/v1/interrupt", {}),
-            lambda: webui.txt2img(CHAIN, steps=60, width=512, height=512),
-        )
-        webui.txt2img()
+    def interrupt_the_sampling() -> None:
         # Heard before the first step, the host itself makes no picture.
-        if done.pictures:
-            break
+        while (now := webui.get("/sdapi/v1/progress?skip_current_image=true")["state"])["job"]:
+            if now["sampling_step"] > 1:
+                break
+            time.sleep(0.02)
+        webui.post("/sdapi/v1/interrupt", {})
+
+    done = webui.while_running(
+        "scripts_txt2img", interrupt_the_sampling, lambda: webui.txt2img(CHAIN, steps=60, width=512, height=512)
+    )
+    webui.txt2img()
     assert done.size == (512, 512)
     assert "interrupted before it could be finished" in done.told["Finisher error"]
 
