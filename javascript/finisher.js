@@ -28,6 +28,10 @@
       this.drafts = new Map();
       this.values = new window.finisher.Values(Number(mount.dataset.finisherVersion));
       this.recipe = this.read();
+      // The host may have kept an earlier version's empty recipe as the field's first value (ui-config.json).
+      const { version, ...said } = this.recipe;
+      this.outdated = !this.broken && version !== this.values.version && !Object.keys(said).length;
+      if (this.outdated) this.recipe = this.values.empty();
       this.moveTo(mount);
     }
 
@@ -56,6 +60,8 @@
       }
       this.mount.replaceChildren();
       this.draw();
+      if (this.outdated) this.write();
+      this.outdated = false;
     }
 
     textarea() {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lib_finisher.recipe import SCHEMA
 from tests.browser.page_server import GRADIOS, echoed, serving, type_into
 from tests.browser.page_server import given as whole
 from tests.conftest import ROOT
@@ -261,3 +263,23 @@ def test_typing_keeps_the_focus_and_the_next_click(page: Any) -> None:
     box.click()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id").startswith("finisher-txt2img-refine")
+
+
+@pytest.mark.parametrize("kept", ["{}", '{"version": 1}'])
+def test_an_empty_recipe_that_the_host_has_kept_is_one_of_today(browser: Any, served: str, kept: str) -> None:
+    """The hosts write the first value of every field into ui-config.json, and set it again ever after."""
+    opened = browser.new_page(viewport={"width": 900, "height": 900})
+
+    def as_kept(route: Any) -> None:
+        answer = route.fetch()
+        first = json.dumps(json.dumps({"version": SCHEMA}))
+        assert first in answer.text()
+        route.fulfill(response=answer, body=answer.text().replace(first, json.dumps(kept)))
+
+    opened.route(re.compile(f"^{re.escape(served)}/?$"), as_kept)
+    opened.goto(served)
+    opened.wait_for_selector(".finisher-row", timeout=60_000)
+    field = "() => document.querySelector('#finisher_txt2img_recipe textarea').value"
+    assert json.loads(opened.evaluate(field)) == {"version": SCHEMA}
+    assert not opened.is_checked("#finisher-txt2img-refine-on")
+    opened.close()
