@@ -7,15 +7,13 @@ delete. A ledger of many folders can be filled from them.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lib_finisher.imaging.saving import write_whole
-from lib_finisher.json_text import json_text
+from lib_finisher.checked_json import kept_in, write_checked
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +69,8 @@ class Records:
         file = _file_of(folder, record.output)
         try:
             if self._keep:
-                write_whole(file, json_text(data, indent=1).encode())
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_checked(file, data)
             else:
                 file.unlink(missing_ok=True)
         except OSError as error:
@@ -85,13 +84,10 @@ def records_in(folder: Path) -> Iterator[Record]:
     except OSError:
         return
     for file in files:
-        try:
-            data = json.loads(file.read_bytes())
-            if data["finisher_report"] == _VERSION:
-                values = {field.name: data[field.name] for field in fields(Record)}
-                yield Record(**{**values, "left_out": tuple(values["left_out"])})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            logger.debug("The report %s cannot be read: %s", file, error)
+        data = kept_in(file)
+        if data.get("finisher_report") == _VERSION:
+            values = {field.name: data[field.name] for field in fields(Record)}
+            yield Record(**{**values, "left_out": tuple(values["left_out"])})
 
 
 def _file_of(folder: Path, output: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from dataclasses import asdict, dataclass
@@ -10,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from lib_finisher.checked_json import kept_in, write_checked
 from lib_finisher.hosts.port import HostError
-from lib_finisher.store.results import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -62,17 +61,12 @@ class KnownModels:
 
     def _read(self) -> dict[str, ModelFacts]:
         if self._known is None:
-            self._known = {}
+            data = kept_in(self._file) if self._file is not None else {}
             try:
-                data = json.loads(self._file.read_bytes()) if self._file is not None else {}
-                self._known = {
-                    str(key): ModelFacts(
-                        int(value["scale"]), int(value["channels"]), str(value["problem"]), bool(value["unreadable"])
-                    )
-                    for key, value in data.items()
-                }
-            except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
-                logger.debug("Nothing is known of upscaler files yet: %s", error)
+                self._known = {key: ModelFacts(**value) for key, value in data.items()}
+            except TypeError as error:
+                logger.debug("%s was kept by another version of Finisher: %s", self._file, error)
+                self._known = {}
         return self._known
 
     def _keep(self, known: dict[str, ModelFacts]) -> None:
@@ -80,7 +74,7 @@ class KnownModels:
             return
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self._file, json.dumps({key: asdict(value) for key, value in known.items()}, indent=1))
+            write_checked(self._file, {key: asdict(value) for key, value in known.items()})
         except OSError as error:
             logger.debug("What is known of upscaler files cannot be kept: %s", error)
 

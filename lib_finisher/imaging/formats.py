@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.geometry import Size
-from lib_finisher.imaging.saving import save_png, write_whole
+from lib_finisher.imaging.saving import save_png, write_picture
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
 
 INFOTEXT = "parameters"
@@ -101,7 +101,7 @@ def save_picture(
     options = _side_options(wanted, texts.get(INFOTEXT, ""), side, notes)
     buffer = io.BytesIO()
     image.save(buffer, wanted.label.upper(), **_options(wanted, quality or wanted.quality), **options)
-    write_whole(path, buffer.getvalue(), overwrite)
+    write_picture(path, buffer.getvalue(), overwrite)
     return tuple(notes)
 
 

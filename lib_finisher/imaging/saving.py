@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.png16 import png16
 from lib_finisher.imaging.png_chunks import with_side_data
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
+from lib_finisher.whole_files import write_whole
 
 
 def save_png(
@@ -34,21 +33,13 @@ def save_png(
     is a file of that name that must not be replaced.
     """
     plain = png16(pixels, alpha) if depth == 16 else _png8(pixels, alpha, dither)
-    write_whole(path, with_side_data(plain, texts or {}, side), replace)
+    write_picture(path, with_side_data(plain, texts or {}, side), replace)
 
 
-def write_whole(path: Path, data: bytes, replace: bool = True) -> None:
-    """Write a file whole or not at all, its folder too. Raises OSError; FileExistsError as `save_png`."""
+def write_picture(path: Path, data: bytes, replace: bool = True) -> None:
+    """Write a picture's file, its folder too, on the disk before it has its name. Raises OSError as `save_png`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        part.write_bytes(data)
-        if replace:
-            part.replace(path)
-        else:
-            _name_anew(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, data, synced=True, anew=not replace)
 
 
 def _png8(pixels: Pixels, alpha: Mask | None, dither: bool) -> bytes:
@@ -58,15 +49,3 @@ def _png8(pixels: Pixels, alpha: Mask | None, dither: bool) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(channels).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
-
-
-def _name_anew(part: Path, path: Path) -> None:
-    """Give a complete file its name unless there is one of that name, also when two do so at once."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without hard links: reserve the name first.
-        path.open("xb").close()
-        part.replace(path)

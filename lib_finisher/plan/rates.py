@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from lib_finisher.checked_json import kept_in, write_checked
 from lib_finisher.events import ModelRun
 from lib_finisher.hosts.port import Host
 from lib_finisher.redraw.patch import Cost
-from lib_finisher.store.results import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +47,11 @@ class Rates:
         with self._lock:
             known = self._read()
             before = known.get(key, rate)
-            known[key] = round(before + _LATEST * (rate - before), 6)
+            known[key] = round(float(before + _LATEST * (rate - before)), 6)
             if self._file is not None:
                 try:
                     self._file.parent.mkdir(parents=True, exist_ok=True)
-                    write_text(self._file, json.dumps(known, indent=1))
+                    write_checked(self._file, known)
                 except OSError as error:
                     logger.debug("What was learned of the speed cannot be kept: %s", error)
 
@@ -76,12 +75,8 @@ class Rates:
 
     def _read(self) -> dict[str, float]:
         if self._known is None:
-            self._known = {}
-            try:
-                data = json.loads(self._file.read_bytes()) if self._file is not None else {}
-                self._known = {str(key): float(value) for key, value in data.items() if float(value) > 0}
-            except (OSError, ValueError, AttributeError, TypeError) as error:
-                logger.debug("Nothing is known of the speed: %s", error)
+            data = kept_in(self._file) if self._file is not None else {}
+            self._known = {key: float(value) for key, value in data.items() if isinstance(value, float) and value > 0}
         return self._known
 
 

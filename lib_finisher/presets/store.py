@@ -15,6 +15,8 @@ from lib_finisher.presets.errors import Conflict, Locked, NewerSchema, PresetErr
 from lib_finisher.presets.lock import locked
 from lib_finisher.presets.preset import MOST_BYTES, Preset, check_rules, key_of, read_preset, text_of, with_name
 from lib_finisher.presets.reading import half_written, preset_in
+from lib_finisher.whole_files import replace as replace_file
+from lib_finisher.whole_files import sweep, write_whole
 
 NEW = ""
 """Instead of a revision: the preset is to be a new one."""
@@ -124,7 +126,7 @@ class PresetStore:
             self._back_up(there)
             self._write(there.file, renamed)
             if renamed.key != there.preset.key:
-                files.replace(there.file, self._free(new))
+                replace_file(there.file, self._free(new))
             return renamed
 
     def lock(self, name: str, on: bool, expected: str | None = None) -> Preset:
@@ -140,7 +142,7 @@ class PresetStore:
         with self._changing():
             there = self._there(name, self._scan()[0], expected)
             target = self._backup_file(there.file)
-            files.replace(there.file, target)
+            replace_file(there.file, target)
             self._read.pop(there.file, None)
             return Backup(target.name, there.preset.name, _when(target))
 
@@ -170,8 +172,8 @@ class PresetStore:
         try:
             self.backups_folder.mkdir(parents=True, exist_ok=True)
             with locked(self.folder):
-                files.sweep(self.folder)
-                files.sweep(self.backups_folder)
+                sweep(self.folder)
+                sweep(self.backups_folder)
                 yield
         except OSError as error:
             raise PresetError(f"presets cannot be written in {self.folder} ({error.strerror or error}).") from error
@@ -195,7 +197,7 @@ class PresetStore:
         return there.preset if there is not None else None
 
     def _write(self, file: Path, preset: Preset) -> None:
-        files.write_whole(file, text_of(preset))
+        write_whole(file, text_of(preset).encode(), synced=True)
         self._read.pop(file, None)
 
     def _free(self, name: str) -> Path:
@@ -208,7 +210,7 @@ class PresetStore:
         return path
 
     def _back_up(self, there: _Found) -> None:
-        files.write_whole(self._backup_file(there.file), text_of(there.preset))
+        write_whole(self._backup_file(there.file), text_of(there.preset).encode(), synced=True)
 
     def _backup_file(self, file: Path) -> Path:
         """Where the next backup of a file goes; the oldest of too many are deleted."""
@@ -271,7 +273,7 @@ class PresetStore:
                 except PresetError:
                     self.aside_folder.mkdir(exist_ok=True)
                     target = self.aside_folder / f"{file.stem}.{files.stamp()}{files.SUFFIX}"
-                    files.replace(file, target)
+                    replace_file(file, target)
                     return f"{told} It was moved to {target.parent.name}{os.sep}{target.name}."
         except (OSError, PresetError) as error:
             return f"{told} It could not be moved away ({error})."

@@ -7,19 +7,19 @@ import hashlib
 import json
 import logging
 import os
-import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lib_finisher.checked_json import Damaged, opened, read_checked, write_checked
+from lib_finisher.whole_files import PART, SET_ASIDE, set_aside, sweep, whole
+
 logger = logging.getLogger(__name__)
 
 DEFAULT_LIMIT = 8 * 1024**3
-_ABANDONED_SECONDS = 3600.0
+_BLOCK = 1 << 20
 
 
 def digest(*parts: Any) -> str:
@@ -53,29 +53,38 @@ class ResultStore:
         self._complained = False
 
     def get(self, key: str) -> tuple[npt.NDArray[Any], dict[str, Any]] | None:
-        """The array and the note stored under `key`, or None."""
+        """The array and the note stored under `key`, or None; what is not as it was stored is set aside."""
         array_file, note_file = self._files(key)
         try:
-            note = json.loads(note_file.read_text(encoding="utf-8"))
-            array = np.load(array_file, allow_pickle=False)
+            note = read_checked(note_file)
+            with opened(array_file) as stream:
+                # Before anything in it is believed; of the same file, whatever another program puts in its place.
+                if note.get("array") != _digest_of_stream(stream):
+                    raise Damaged("its checksum is another")
+                stream.seek(0)
+                array = np.load(stream, allow_pickle=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, EOFError) as error:
-            logger.warning("The stored result %s cannot be read (%s); it is made again.", array_file.name, error)
+        except (OSError, ValueError) as error:
+            logger.warning("The stored result %s cannot be used (%s); it is made again.", array_file.name, error)
+            for file in (array_file, note_file):
+                set_aside(file)
             return None
         # Its time of last use decides what is deleted first; on a read-only cache nothing is.
         with contextlib.suppress(OSError):
             os.utime(array_file)
-        return (array, note) if isinstance(note, dict) else None
+        return array, dict(note["note"])
 
     def put(self, key: str, array: npt.NDArray[Any], note: dict[str, Any]) -> bool:
         """Store an array and its note, the note last; whether that worked."""
         array_file, note_file = self._files(key)
         try:
             array_file.parent.mkdir(parents=True, exist_ok=True)
-            with _whole(array_file) as part, part.open("wb") as stream:
+            with whole(array_file) as part, part.open("w+b") as stream:
                 np.save(stream, array, allow_pickle=False)
-            write_text(note_file, json.dumps(note, ensure_ascii=False))
+                stream.seek(0)
+                checksum = _digest_of_stream(stream)
+            write_checked(note_file, {"array": checksum, "note": note})
             self._keep_within_limit(array.nbytes)
         except OSError as error:
             if not self._complained:
@@ -120,11 +129,9 @@ class ResultStore:
         return found
 
     def _delete_abandoned(self) -> None:
-        """Parts that a killed process left behind."""
-        for part in self._folder.glob("??/*.part"):
-            with contextlib.suppress(OSError):
-                if time.time() - part.stat().st_mtime > _ABANDONED_SECONDS:
-                    part.unlink()
+        """Parts that a killed process left behind, and what was set aside."""
+        for ending in (PART, SET_ASIDE):
+            sweep(self._folder, f"??/.*{ending}")
 
 
 class PatchStore:
@@ -154,18 +161,8 @@ class PatchStore:
         self._kept.clear()
 
 
-def write_text(file: Path, text: str) -> None:
-    """Write a text file so that it is either the old one or the whole new one. Raises OSError."""
-    with _whole(file) as part:
-        part.write_text(text, encoding="utf-8", errors="surrogateescape")
-
-
-@contextlib.contextmanager
-def _whole(file: Path) -> Iterator[Path]:
-    """A path to write to, which takes the file's name when it is complete; nothing is left of it otherwise."""
-    part = file.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        yield part
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+def _digest_of_stream(stream: IO[bytes]) -> str:
+    result = hashlib.blake2b(digest_size=20)
+    while block := stream.read(_BLOCK):
+        result.update(block)
+    return result.hexdigest()

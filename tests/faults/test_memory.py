@@ -44,6 +44,7 @@ print(json.dumps(told))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="a limit of the address space is Linux's")
 def test_a_picture_that_does_not_fit_fails_alone() -> None:
     limits = [60, 120, 180, 240, 2000]

@@ -53,14 +53,16 @@ def started(folder: Path, seed: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills are made of forked processes here")
 def test_a_hundred_kills_lose_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "presets"
     store = PresetStore(folder)
     for number in range(PRESETS):
         store.save(Preset(f"preset {number}", notes="0"), NEW)
-    chance = random.Random(7)
-    for kill in range(KILLS):
+    chance, kill, told = random.Random(7), 0, ""
+    # On a busy machine few get as far as to save anything before they are killed.
+    while kill < KILLS or (len(told) <= KILLS // 4 and kill < 10 * KILLS):
         children = [_forked(folder, kill * 2 + which) for which in range(2)]
         time.sleep(chance.uniform(0.0, 0.1))
         os.kill(children[0], signal.SIGKILL)
@@ -69,15 +71,16 @@ def test_a_hundred_kills_lose_nothing(tmp_path: Path) -> None:
         for child in children:
             os.waitpid(child, 0)
         _check(folder)
+        kill += 1
+        told = "".join(file.read_text() for file in tmp_path.glob("saved-*"))
     with locked(folder, wait=1.0):
         pass  # no lock outlives its process
-    told = "".join(file.read_text() for file in tmp_path.glob("saved-*"))
     assert len(told) > KILLS // 4, "the processes did next to nothing"
     for number in range(PRESETS):
         # Each save counts on from what it has seen, so a save that was lost or overwritten would be missing here; one
         # that was killed after it had written and before it could tell is one more.
         count, known = int(PresetStore(folder).get(f"preset {number}").notes), told.count(str(number))
-        assert known <= count <= known + 2 * KILLS
+        assert known <= count <= known + 2 * kill
 
 
 def test_whole_programs_that_are_killed_lose_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""Files that are the old one or the whole new one at any time, whatever ends the program while they are written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+PART = ".part"
+SET_ASIDE = ".damaged"
+_TRIES, _PAUSE_SECONDS = 20, 0.05
+_ABANDONED_SECONDS = 3600.0
+
+
+@contextlib.contextmanager
+def whole(file: Path, *, synced: bool = False, anew: bool = False) -> Iterator[Path]:
+    """A path to write to, which takes the file's name when the block ends; nothing is left of it otherwise.
+
+    `synced`: it is on the disk before it gets the name, so that it is whole after a power failure, too. `anew`: a file
+    of that name stays. Raises OSError; FileExistsError where there is one and it is to be `anew`.
+    """
+    part = file.with_name(f".{uuid.uuid4().hex}{PART}")
+    try:
+        yield part
+        if synced:
+            _sync(part)
+        if anew:
+            _name_anew(part, file)
+        else:
+            replace(part, file)
+        if synced:
+            _sync(file.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_whole(file: Path, data: bytes, *, synced: bool = False, anew: bool = False) -> None:
+    """Write a file as `whole` says. Raises OSError."""
+    with whole(file, synced=synced, anew=anew) as part:
+        part.write_bytes(data)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Give a file another name, in the place of what has it. Raises OSError."""
+    for number in range(_TRIES):
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            # Windows refuses for as long as another program reads the file.
+            if os.name != "nt" or number == _TRIES - 1:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+def set_aside(file: Path) -> None:
+    """Take what cannot be used out of the way of a new file, whatever it is; where that is refused, it stays."""
+    with contextlib.suppress(OSError):
+        aside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}{SET_ASIDE}")
+        file.rename(aside)
+        # For as long as parts of killed programs are kept.
+        os.utime(aside)
+
+
+def sweep(folder: Path, pattern: str = f".*{PART}") -> None:
+    """Delete what matches and is older than an hour: parts that a killed process left behind, or what was set aside."""
+    for file in folder.glob(pattern):
+        with contextlib.suppress(OSError):
+            if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
+                file.unlink()
+
+
+def _name_anew(part: Path, file: Path) -> None:
+    """Give a complete file its name unless there is one of that name, also when two do so at once."""
+    try:
+        os.link(part, file)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: reserve the name first.
+        file.open("xb").close()
+        replace(part, file)
+
+
+def _sync(path: Path) -> None:
+    """Make a file survive a power failure, or the names in a folder, where that can be flushed."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
