@@ -77,6 +77,8 @@ def test_no_rim_shows_a_planted_tint(faces: np.ndarray, draws: bool) -> None:
     assert max(shown[1.0]) < 1.0
     # The control: without the lock the tint is there to be seen.
     assert min(shown[0.0]) > 2.0
+
+
 @pytest.mark.slow
 def test_a_detector_is_loaded_once_for_twenty_pictures(
     host: EmbeddedHost, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch

@@ -86,6 +86,8 @@ def mask() -> np.ndarray:
     marked = np.zeros((80, 80), dtype=np.float32)
     marked[4:16, 4:16] = 1
     return marked
+
+
 @pytest.mark.slow
 def test_all_subsets_run_in_the_missions_order(picture: np.ndarray, mask: np.ndarray) -> None:
     """What is told, what is reported and what is sampled: 128 subsets, each recipe shuffled."""
