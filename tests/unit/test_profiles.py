@@ -122,6 +122,87 @@ def test_a_profile_is_applied_by_its_content(tmp_path: Path, levels: np.ndarray,
     assert is_srgb or nothing > 4 / 255, "doing nothing would be seen"
 
 
+@pytest.mark.parametrize("curve", CURVES)
+def test_a_curve_is_that_of_the_standard_everywhere(curve: str) -> None:
+    read = read_icc(icc(curve)).curves
+    assert read is not None
+    places = np.linspace(0, 1, 257)
+    assert np.abs(read[1](places) - CURVES[curve][1](places)).max() < 5e-5
+
+
+def test_what_lies_outside_srgb_is_cut_off() -> None:
+    corners = np.array([[[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]], np.float32)
+    made = read_icc(icc("linear", "2020")).to_srgb(corners)
+    assert made.min() == 0.0 and made.max() <= 1.0
+    assert np.abs(made[0, 3] - 1).max() < 2e-3
+
+
+# CIELAB of D50 of the corners of sRGB (B. Lindbloom's tables), the last channel the quickest.
+LAB = {
+    (0, 0, 0): (0.0, 0.0, 0.0), (0, 0, 1): (29.57, 68.30, -112.03), (0, 1, 0): (87.82, -79.27, 80.99),
+    (0, 1, 1): (90.67, -50.67, -14.96), (1, 0, 0): (54.29, 80.81, 69.89), (1, 0, 1): (60.17, 93.55, -60.50),
+    (1, 1, 0): (97.61, -15.75, 93.39), (1, 1, 1): (100.0, 0.0, 0.0),
+}  # fmt: skip
+
+
+def turning_profile() -> bytes:
+    """A profile of tables (lut16Type, ICC.1:2010, 10.10) by which red is green, green is blue and blue is red."""
+    table_of = b""
+    for red, green, blue in LAB:
+        light, a, b = LAB[blue, red, green]
+        table_of += struct.pack(">3H", round(light * 652.8), round((a + 128) * 256), round((b + 128) * 256))
+    straight = struct.pack(">2H", 0, 65535)
+    lut = b"mft2" + bytes(4) + bytes((3, 3, 2, 0)) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + struct.pack(">2H", 2, 2)
+    lut += straight * 3 + table_of + straight * 3
+    whole = icc("linear")
+    described = b"desc" + bytes(4) + struct.pack(">I", 5) + b"turn\0" + bytes(79)
+    tags = [(b"desc", described), (b"wtpt", b"XYZ " + bytes(4) + fixed(*D50)), (b"A2B0", lut)]
+    places, body, at = b"", b"", 132 + 12 * len(tags)
+    for key, value in tags:
+        places += struct.pack(">4sII", key, at + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    head = struct.pack(">I", at + len(body)) + whole[4:20] + b"Lab " + whole[24:128]
+    return head + struct.pack(">I", len(tags)) + places + body
+
+
+def test_profiles_of_tables_are_applied_in_eight_and_in_sixteen_bits(tmp_path: Path) -> None:
+    corners = np.array([list(LAB)], np.uint8)
+    expected = corners[..., [2, 0, 1]].astype(float)
+    Image.fromarray(corners * 255).save(tmp_path / "a.png", icc_profile=turning_profile())
+    eight = load_picture(tmp_path / "a.png")
+    assert np.abs(eight.pixels - expected).max() < 3 / 255
+    assert any("converted to sRGB" in note for note in eight.notes)
+    ramp = np.zeros((1, 4096, 3), np.uint16)
+    ramp[0, :, 0] = np.linspace(0, 65535, 4096)
+    deep = np.concatenate([corners.astype(np.uint16) * 65535, ramp], axis=1)
+    done, data = cv2.imencode(".png", deep[..., ::-1])
+    assert done
+    other = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(other, "PNG", icc_profile=turning_profile())
+    start = other.getvalue().index(b"iCCP") - 4
+    length = 12 + struct.unpack_from(">I", other.getvalue(), start)[0]
+    plain = data.tobytes()
+    (tmp_path / "b.png").write_bytes(plain[:33] + other.getvalue()[start : start + length] + plain[33:])
+    sixteen = load_picture(tmp_path / "b.png")
+    assert np.abs(sixteen.pixels[:, :8] - expected).max() < 3 / 255
+    assert any("converted to sRGB" in note for note in sixteen.notes)
+    # As in 8 bits, between its levels too: the same curve, in finer steps.
+    Image.fromarray((ramp[:, ::16] // 257).astype(np.uint8)).save(tmp_path / "c.png", icc_profile=turning_profile())
+    coarse = load_picture(tmp_path / "c.png").pixels
+    assert np.abs(sixteen.pixels[:, 8::16] - coarse).mean() < 2 / 255
+    assert len(np.unique(sixteen.pixels[0, 8:, 1])) > 3000
+
+
+def test_a_grey_picture_may_have_a_profile_of_colours(tmp_path: Path) -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(grey).save(tmp_path / "a.png", icc_profile=icc("table"))
+    assert np.abs(load_picture(tmp_path / "a.png").pixels[..., 0] - srgb_encode((grey / 255.0) ** 1.8)).max() < 1 / 255
+    Image.fromarray(grey).save(tmp_path / "b.png", icc_profile=turning_profile())
+    turned = load_picture(tmp_path / "b.png")
+    assert any("converted to sRGB" in note for note in turned.notes)
+    assert np.abs(turned.pixels[0, 0]).max() < 2 / 255 and np.abs(turned.pixels[15, 15] - 1).max() < 3 / 255
+
+
 def test_sixteen_bits_are_converted_in_full_depth(tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 4096).astype(np.uint16).reshape(1, -1, 1).repeat(3, 2).repeat(2, 0)
     ramp[1, :, 1:] //= 2
