@@ -16,7 +16,6 @@ from lib_finisher.imaging.geometry import Size, size_of
 _WINDOW, _ACROSS = 192, 3
 # A pixel that was lost to rounding is no other frame.
 _ROUNDING = 1.5
-_ALIGNED = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +58,11 @@ def windows(before: Pixels, after: Pixels) -> Iterator[Window]:
 
 
 def _starts(length: int) -> list[tuple[int, int]]:
-    """(first, one past the last) of each window along an axis; they begin at multiples of 16, as patterns do."""
+    """(first, one past the last) of each window along an axis, evenly spread from end to end."""
     if length <= _WINDOW * _ACROSS:
         return [(0, length)]
-    firsts = (round(index * (length - _WINDOW) / (_ACROSS - 1) / _ALIGNED) * _ALIGNED for index in range(_ACROSS))
-    return [(min(first, length - _WINDOW), min(first, length - _WINDOW) + _WINDOW) for first in firsts]
+    firsts = (round(index * (length - _WINDOW) / (_ACROSS - 1)) for index in range(_ACROSS))
+    return [(first, first + _WINDOW) for first in firsts]
 
 
 def _resampled(

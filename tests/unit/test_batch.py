@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import os
@@ -147,6 +148,26 @@ def test_a_second_run_does_only_what_is_new_or_other(
     assert finish(folder / "c.png", "--out", folder) == 0
     assert finish(folder / "c.png", "--out", folder, "--again") == 0
     assert {"c-2.png", "c-3.png"} <= files_in(folder)
+
+
+def test_who_overwrites_has_all_done_anew(tmp_path: Path, picture: Made) -> None:
+    source, result = picture("in/a.png"), tmp_path / "o" / "a.png"
+    assert finish(source, "--out", tmp_path / "o") == 0
+    first = result.read_bytes()
+    result.write_bytes(b"spoiled")
+    assert finish(source, "--out", tmp_path / "o") == 0
+    assert result.read_bytes() == b"spoiled", "finished already"
+    assert finish(source, "--out", tmp_path / "o", "--overwrite") == 0
+    assert np.array_equal(np.asarray(Image.open(result)), np.asarray(Image.open(io.BytesIO(first))))
+
+
+def test_what_is_finished_is_known_in_sub_folders_and_by_the_masks_contents(tmp_path: Path, picture: Made) -> None:
+    picture("in/deep/a.png")
+    mask, out = tmp_path / "mask.png", tmp_path / "o"
+    for level, results in ((255, {"deep/a.png"}), (255, {"deep/a.png"}), (99, {"deep/a.png", "deep/a-2.png"})):
+        Image.new("L", (48, 48), level).save(mask)
+        assert finish(tmp_path / "in", "--recursive", "--out", out, "--mask", mask) == 0
+        assert files_in(out) == results
 
 
 def test_two_equal_pictures_of_one_run_are_both_finished(tmp_path: Path, picture: Made) -> None:

@@ -269,6 +269,7 @@ def test_the_gate_does_not_judge_what_the_user_drew(face: np.ndarray) -> None:
     over = mask_of((256, 256), (60, 60, 150, 180))
     done = run(Work(face, mask=over), FIND, EmbeddedHost(), detector="face_yunet", steps=2)
     assert "found nothing beside the mask" in done.reports[2].reason
+    assert not any("not judged" in note for note in done.reports[2].notes)
     assert not np.array_equal(done.pixels, face)
 
 
