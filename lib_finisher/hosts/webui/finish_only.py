@@ -33,7 +33,7 @@ _SOURCE_KEYWORD = "source parameters"
 _METHODS = ("init", "sample")
 _FIELDS = (
     "width", "height", "batch_size", "prompt", "negative_prompt", "seed", "steps", "cfg_scale", "sampler_name",
-    "scheduler", "styles", "image_mask",
+    "scheduler", "styles", "image_mask", "init_latent",
 )  # fmt: skip
 
 Bytes = npt.NDArray[np.uint8]
@@ -163,6 +163,8 @@ def _with_texts(params: Any) -> None:
 def _init(p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None:
     # What an earlier file of a batch may have left: nothing is to be composed with the picture.
     p.mask_for_overlay = p.overlay_images = p.paste_to = p.color_corrections = None
+    # Forge Neo tells conditionings apart by it.
+    p.init_latent = torch.zeros(1, 4, 1, 1)
 
 
 def _sample(p: Any, **arguments: Any) -> DecodedSamples:

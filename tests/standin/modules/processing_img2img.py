@@ -70,6 +70,10 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
         if isinstance(value, int):
             self.mask_blur_x = self.mask_blur_y = value
 
+    # Forge Neo alone tells conditionings apart by the picture, too.
+    def cached_params(self, *args, **kwargs):
+        return *super().cached_params(*args, **kwargs), hash(self.init_latent.cpu().numpy().tobytes())
+
     def init(self, all_prompts, all_seeds, all_subseeds):
         self.extra_generation_params["Denoising strength"] = self.denoising_strength
         self.image_cfg_scale = None
