@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from lib_finisher.detect.detection import DetectorError
-from lib_finisher.detect.safe_pickle import Archive, Call, Made, Name, Refused, Stored, UnsafeModel, read_archive
+from lib_finisher.detect.pickle_machine import Call, Made, Name, Refused, Stored
+from lib_finisher.detect.safe_pickle import Archive, UnsafeModel, read_archive
 from lib_finisher.detect.yolo_classes import (
     ALLOWED,
     ATTRIBUTE,
