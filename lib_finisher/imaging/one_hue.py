@@ -68,28 +68,44 @@ class OneHue:
         return np.clip(result, 0.0, 1.0, out=result)
 
 
-def one_hue_of(pixels: Pixels) -> OneHue | None:
+GREY = OneHue()
+"""No colour at all."""
+
+
+def one_hue_of(pixels: Pixels, saturation: bool = False) -> OneHue | None:
     """The hue of a picture (height, width, 3) that has no other colours; None for colour pictures, which a look at
-    some of their pixels tells."""
+    some of their pixels tells.
+
+    The line of a picture that follows a curve is only looked for where its saturation may change.
+    """
     step = max(1, int((pixels.shape[0] * pixels.shape[1] / _PROBED) ** 0.5))
-    if _told_by(np.ascontiguousarray(pixels[::step, ::step])) is None:
+    if _told_by(np.ascontiguousarray(pixels[::step, ::step]), saturation) is None:
         return None
-    return _told_by(pixels)
+    return _told_by(pixels, saturation)
 
 
-def _told_by(pixels: Pixels) -> OneHue | None:
-    luma, pairs = luminance(pixels), _pairs(pixels)
-    if _fits(np.abs(pairs).max(axis=-1), _OFF_CURVE):
-        return OneHue()
+def _told_by(pixels: Pixels, saturation: bool) -> OneHue | None:
+    pairs = _pairs(pixels)
+    if _fits(_larger(pairs), _OFF_CURVE):
+        return GREY
+    luma = luminance(pixels)
     curve = _curve(luma, pairs)
-    followed = _fits(np.abs(pairs - _on_curve(curve, luma)).max(axis=-1), _OFF_CURVE)
+    followed = _fits(_larger(pairs - _on_curve(curve, luma)), _OFF_CURVE)
     if followed and float(np.abs(curve).max()) <= _GREY:
-        return OneHue()
+        return GREY
+    if followed and not saturation:
+        return OneHue(curve)
     line = _line(pairs)
-    straight = line is not None and _fits(np.abs(pairs - _on_line(line, pairs)).max(axis=-1), _OFF_LINE)
+    straight = line is not None and _fits(_larger(pairs - _on_line(line, pairs)), _OFF_LINE)
     if followed or straight:
         return OneHue(curve if followed else None, line if straight else None)
     return None
+
+
+def _larger(pairs: Pair) -> npt.NDArray[np.float32]:
+    """The larger magnitude of each pair."""
+    away = np.abs(pairs)
+    return np.maximum(away[..., 0], away[..., 1])
 
 
 def _fits(away: npt.NDArray[np.float32], limits: tuple[float, float, float]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lib_finisher.finished import Finished, StageReport
 from lib_finisher.imaging.arrays import from_uint16, to_uint16
+from lib_finisher.imaging.one_hue import OneHue
 from lib_finisher.imaging.transparency import bled, transparent
 from lib_finisher.imaging.wrap import Around
 from lib_finisher.quality.measured import Quality
@@ -30,6 +31,7 @@ class PictureState:
         self.work = replace(work, pixels=pixels, mask=mask, draft=draft, alpha=alpha)
         self.work = replace(self.work, wrap=wrap_of(base, work.base.tiling))
         self.around: Around | None = None
+        self.hue: OneHue | None = None
         self.done = Finished(self.work.pixels)
         self.key = ""
         self.running: Redraws | None = None

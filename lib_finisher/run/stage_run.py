@@ -29,7 +29,7 @@ from lib_finisher.run.stored_stage import key_of, read_output, store_output
 from lib_finisher.run.taking_over import left_out, next_work, of_one_hue, reason_of, with_measures
 from lib_finisher.run.wrap_around import carried_on, finding_once, put_back
 from lib_finisher.stages.keep_detail import keeping_detail
-from lib_finisher.stages.stage import Stage, StageOutput, Tools, Work
+from lib_finisher.stages.stage import CHANGED, Stage, StageOutput, Tools, Work
 from lib_finisher.stages.texture import NAME as TEXTURE
 from lib_finisher.store.results import PatchStore
 
@@ -193,12 +193,12 @@ class StageRun:
                 state.outside += asked - len(request.patches)
         if self.context.keep_stages and not request.together:
             # Of several passes each marks the preview further.
-            before = state.done.previews.get(self.stage.name)
-            if state.around is None:
+            before, around = state.done.previews.get(self.stage.name), request.noise_field.around
+            if around is None:
                 state.done.previews[self.stage.name] = marked(request, before)
             else:
-                before = None if before is None else state.around.carried_on(before)
-                state.done.previews[self.stage.name] = state.around.inner(marked(request, before))
+                before = None if before is None else around.carried_on(before)
+                state.done.previews[self.stage.name] = around.inner(marked(request, before))
         state.request = request
 
     def finish(self, state: PictureState, output: StageOutput) -> None:
@@ -222,7 +222,8 @@ class StageRun:
         if state.outside:
             output.notes.append(f"{state.outside} outside the mask, left as it was")
         if output.pixels is not state.work.pixels:
-            output.pixels = of_one_hue(state.work.pixels, output.pixels, self.stage, self.context.recipe)
+            before, recipe = state.work.pixels, self.context.recipe
+            output.pixels, state.hue = of_one_hue(before, output.pixels, self.stage, recipe, state.hue)
         if limit is not None and self.stage.maps and output.status == "ran":
             output.pixels = within(state.work.pixels, output.pixels, limit)
         if output.status == "ran" and output.pixels is not state.work.pixels:
@@ -240,6 +241,8 @@ class StageRun:
 
     def settle(self, state: PictureState, output: StageOutput) -> None:
         """Report, and make the output the next stage's input."""
+        if self.stage.colours(self.settings) == CHANGED:
+            state.hue = None
         if output.status in ("ran", "reused", "failed"):
             state.work = next_work(state.work, output)
             if self.context.keep_stages and output.status != "failed":

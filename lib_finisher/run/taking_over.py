@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
 from lib_finisher.imaging.geometry import size_of
-from lib_finisher.imaging.one_hue import one_hue_of
+from lib_finisher.imaging.one_hue import OneHue, one_hue_of
 from lib_finisher.quality.measured import Quality, measured
 from lib_finisher.quality.sampling import one_frame
 from lib_finisher.recipe import Recipe
@@ -17,11 +17,22 @@ from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.stage import CHANGED, SATURATED, Stage, StageOutput, Work
 
 
-def of_one_hue(before: Pixels, after: Pixels, stage: Stage, recipe: Recipe) -> Pixels:
-    """What the stage made, without colours that a grey or one-hue picture did not have, unless they were asked for."""
+def of_one_hue(
+    before: Pixels, after: Pixels, stage: Stage, recipe: Recipe, known: OneHue | None
+) -> tuple[Pixels, OneHue | None]:
+    """What the stage made, without colours that a grey or one-hue picture did not have, unless they were asked for;
+    and what is known of the hue of that. `known` is what is known of the hue before.
+
+    Only grey is handed on: a toned picture's curve is measured anew on what each stage made, or it would not be that
+    picture's to the last bit.
+    """
     colours = stage.colours(recipe[stage.name])
-    hue = None if colours == CHANGED or not recipe[BASE].one_hue else one_hue_of(before)
-    return after if hue is None else hue.kept(after, saturation=colours == SATURATED)
+    if colours == CHANGED or not recipe[BASE].one_hue:
+        return after, None
+    hue = one_hue_of(before, colours == SATURATED) if known is None else known
+    if hue is None:
+        return after, None
+    return hue.kept(after, saturation=colours == SATURATED), hue if hue.grey else None
 
 
 def with_measures(before: Pixels, output: StageOutput) -> tuple[StageOutput, Quality | None]:

@@ -11,7 +11,7 @@ from lib_finisher.hosts.port import HostError, UpscalerFacts
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, cut, size_of
 from lib_finisher.imaging.resize import resize
-from lib_finisher.imaging.transparency import enlarged_by
+from lib_finisher.imaging.transparency import enlarged_by, transparent
 from lib_finisher.imaging.wrap import Around, Wrap, margins_for, without
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Outcome, Patch, Request
@@ -81,7 +81,7 @@ class Upscale(KeepsColours):
                 # What is cut off or added is not to be found at the other side any more.
                 enlarged, around, source, wrap = around.inner(enlarged), None, output.pixels, Wrap()
             noise = NoiseField(work.base.seed, f"{self.name}/{number}", around)
-            limit = _moved_mask(work, done) if around is None else _limit_around(work, target, around)
+            limit = _moved_mask(work, done) if around is None else _limit_around(work, target.enlarged, around)
             if _cut_first(target, work) and not latent:
                 enlarged = cut(enlarged, target.box)
             if latent:
@@ -138,7 +138,7 @@ class Upscale(KeepsColours):
             done.append(target)
         regions = _regions(work, done)
         if not output.stopped and output.status == "ran":
-            yield from self._touched_up(work, regions, output, _moved_mask(work, done), told, tools)
+            yield from self._touched_up(work, regions, output, _moved_mask(work, done), wrap, told, tools)
         if any(target.reframes for target in done):
             output.regions = tuple(regions)
             output.mask = _moved_mask(work, done)
@@ -147,21 +147,28 @@ class Upscale(KeepsColours):
         return output
 
     def _touched_up(
-        self, work: Work, regions: Sequence[Region], output: StageOutput, limit: Mask | None, told: list[str],
-        tools: Tools,
+        self, work: Work, regions: Sequence[Region], output: StageOutput, limit: Mask | None, wrap: Wrap,
+        told: list[str], tools: Tools,
     ) -> Generator[Request, Outcome, None]:  # fmt: skip
+        size = size_of(output.pixels)
+        around = Around.of(size, wrap, round(MARGIN * size.width / work.size.width)) if wrap else None
+        if around is not None:
+            regions = [moved(region, around.right, around.below) for region in regions]
+            limit = _limit_around(work, size, around)
+        groups = touch_ups(regions, size if around is None else around.whole, tools)
         count = 0
-        for number, (sampling, patches) in enumerate(touch_ups(regions, size_of(output.pixels), tools), 1):
+        for number, (sampling, patches) in enumerate(groups, 1):
+            before = output.pixels
             outcome = yield Request(
-                picture=output.pixels,
+                picture=before if around is None else around.carried_on(before),
                 patches=patches,
                 sampling=sampling,
-                noise_field=NoiseField(work.base.seed, f"touch-up/{number}"),
+                noise_field=NoiseField(work.base.seed, f"touch-up/{number}", around),
                 colour_lock=ColourLock("ring"),
                 limit=limit,
             )
             output.take(outcome)
-            output.pixels = outcome.picture
+            output.pixels = outcome.picture if around is None else around.changed(before, outcome.picture)
             count += outcome.accepted
             if outcome.stopped:
                 break
@@ -171,12 +178,15 @@ class Upscale(KeepsColours):
     def estimate(self, work: Work, size: Size, settings: UpscaleSettings, tools: Tools) -> Estimate:
         """See `Stage.estimate`."""
         total = Estimate(size)
-        there = tools.host.upscalers()
+        there, wrap = tools.host.upscalers(), work.wrap
+        # The transparency is enlarged as the picture is, by the same model.
+        runs = 1 if transparent(work.alpha) is None else 2
         for one, target in zip(settings.passes, targets_of(size, settings.passes)):
             latent = one.upscaler in tools.host.capabilities.latent_upscalers
             redrawn = target.size if _cut_first(target, work) and not latent else target.enlarged
-            if work.wrap and not target.reframes:
-                redrawn = without(margins_for(target.before, target.enlarged, _CONTEXT, MARGIN)[1], work.wrap).whole
+            small, large = _margins(target.before, target, wrap)
+            if wrap and not target.reframes:
+                redrawn = large.whole
             patches = _patches(work.base, redrawn, one, tools)[0] if one.redraws else []
             part = estimated(target.size, patches, sampling_of(one, work.base), tools.host)
             total = Estimate(
@@ -184,23 +194,30 @@ class Upscale(KeepsColours):
                 total.patches + part.patches,
                 total.host_calls + part.host_calls,
                 total.megapixel_steps + part.megapixel_steps,
-                models=(*total.models, *(() if latent else _models(total.size, target, one, there))),
+                models=(*total.models, *(() if latent else runs * _models(small.whole, large.whole, one, there))),
             )
+            wrap = Wrap() if target.reframes else wrap
         return total
+
+
+def _margins(before: Size, target: Target, wrap: Wrap) -> tuple[Around, Around]:
+    """How far a picture of `before` is carried on for the model, and the enlarged one that comes of it."""
+    small, large = margins_for(before, target.enlarged, _CONTEXT, MARGIN)
+    return without(small, wrap), without(large, wrap)
 
 
 def _carried_on(pixels: Pixels, target: Target, wrap: Wrap) -> tuple[Around | None, Pixels]:
     """The margins that the enlarged picture will have where it goes on at its other side; and what to enlarge."""
     if not wrap:
         return None, pixels
-    small, large = (without(item, wrap) for item in margins_for(size_of(pixels), target.enlarged, _CONTEXT, MARGIN))
+    small, large = _margins(size_of(pixels), target, wrap)
     return large, small.carried_on(pixels)
 
 
-def _limit_around(work: Work, target: Target, around: Around) -> Mask | None:
+def _limit_around(work: Work, size: Size, around: Around) -> Mask | None:
     if work.mask is None:
         return None
-    return around.carried_on(np.clip(resize(work.mask, target.enlarged, "bilinear"), 0.0, 1.0))
+    return around.carried_on(np.clip(resize(work.mask, size, "bilinear"), 0.0, 1.0))
 
 
 def _alpha(alpha: Mask, target: Target, one: UpscalePass, latent: bool, wrap: Wrap, tools: Tools) -> Mask:
@@ -213,9 +230,9 @@ def _alpha(alpha: Mask, target: Target, one: UpscalePass, latent: bool, wrap: Wr
     return cut(whole, target.box) if target.reframes else whole
 
 
-def _models(size: Size, target: Target, one: UpscalePass, there: Sequence[UpscalerFacts]) -> list[tuple[str, float]]:
+def _models(size: Size, enlarged: Size, one: UpscalePass, there: Sequence[UpscalerFacts]) -> list[tuple[str, float]]:
     """The model of a pass on a picture of that size, with the megapixels that it is given."""
-    work = model_work(size, target.enlarged, one.upscaler, one.upscaler_blend, there)
+    work = model_work(size, enlarged, one.upscaler, one.upscaler_blend, there)
     model = choose_upscaler(one.upscaler, there, [])
     return [(model.name, work)] if model is not None and work else []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from PIL import Image
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, BatchWatch, UpscalerFacts, Watch
 from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.imaging.one_hue import one_hue_of
+from lib_finisher.imaging.one_hue import OneHue, one_hue_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
+from lib_finisher.run import taking_over
 from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.stage import Base, Work
 from tests.conftest import PORTRAIT
@@ -176,3 +178,29 @@ def test_what_a_failed_stage_hands_back_is_grey_too() -> None:
     assert done.error
     assert done.pixels.shape == (192, 224, 3)
     assert spread(done.pixels) < 0.5
+
+
+@pytest.mark.parametrize(("make", "looks"), [(grey, 1), (sepia, 2)])
+def test_a_grey_picture_is_looked_at_once_and_a_toned_one_before_each_stage(
+    make: Callable[[], Pixels], looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Pixels] = []
+
+    def counted(pixels: Pixels, saturation: bool = False) -> OneHue | None:
+        seen.append(pixels)
+        return one_hue_of(pixels, saturation)
+
+    monkeypatch.setattr(taking_over, "one_hue_of", counted)
+    made = finished(make(), EmbeddedHost(), texture=STAGES["texture"], grade=STAGES["grade"])
+    assert len(seen) == looks
+    assert one_hue_of(made) is not None
+
+
+@pytest.mark.parametrize("make", [grey, sepia, duotone, bent])
+def test_a_line_is_only_left_out_where_it_is_not_used(make: Callable[[], Pixels]) -> None:
+    picture = make()
+    short, whole = one_hue_of(picture), one_hue_of(picture, saturation=True)
+    assert short is not None
+    assert whole is not None
+    changed = np.clip(picture * (1.1, 0.9, 1.0) + 0.05, 0, 1).astype(np.float32)
+    assert np.array_equal(short.kept(changed), whole.kept(changed))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, HostError, Interrupted, OutOfMemory, UpscalerFacts, Watch
 from lib_finisher.imaging.content import ANIME, GENERAL, PHOTOGRAPH, Content
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.strips import in_strips, reach_of, resized_rows
+from lib_finisher.pipeline import Pipeline
+from lib_finisher.plan.plan import make_plan
+from lib_finisher.recipe import read_recipe
+from lib_finisher.redraw.patch import Cost
 from lib_finisher.stages import upscale_model
-from lib_finisher.stages.stage import Tools
+from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge, hold_to_draft, model_work
 from lib_finisher.stages.upscaler_names import best_for, made_for, misfit, scale_told
 from tests.conftest import Onward, weights
@@ -400,3 +408,27 @@ def test_a_model_that_keeps_the_size_is_not_held_to_what_it_cleaned(portrait: np
     )
     assert not np.array_equal(free.pixels, picture)
     assert np.array_equal(free.pixels, held.pixels)
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("wrap", ["off", "both"])
+def test_the_models_runs_are_planned_as_they_happen_for_transparency_and_margins_too(
+    transparent: bool, wrap: str
+) -> None:
+    passes = [{"factor": 2, "upscaler": "b", "method": "upscaler only"}, {"factor": 1.5, "upscaler": "a", "steps": 2}]
+    data: dict[str, Any] = {name: {"enabled": name == "upscale"} for name in NAMES}
+    data["upscale"]["passes"] = passes
+    recipe = read_recipe({"version": 2, "base": {"wrap": wrap}, **data})
+    host = Enlarging(UpscalerFacts("a", 2, "a"), UpscalerFacts("b", 2, "b"))
+    alpha = np.ones((48, 64), np.float32)
+    if transparent:
+        alpha[:, :20] = 0
+    picture = np.random.default_rng(4).uniform(0.2, 0.8, (48, 64, 3)).astype(np.float32)
+    work = Work(picture, Base(seed=3), alpha=alpha)
+    plan = make_plan(work, recipe, Tools(host, lambda *_: [], Meter(Control())))
+    (done,) = Pipeline(host, lambda *_: [], recipe).run([work])
+    assert not done.error
+    assert len(host.ran) == len(plan.total.models) == (4 if transparent else 2)
+    assert sum(part for _, part in plan.total.models) == pytest.approx(sum(size.megapixels for size in host.ran))
+    cost = sum((stage.cost for stage in done.reports), Cost())
+    assert (plan.total.host_calls, plan.total.patches) == (cost.host_calls, cost.patches)

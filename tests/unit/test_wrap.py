@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.detection import Detection
 from lib_finisher.events import Control
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
+from lib_finisher.hosts.port import Array, Batch, BatchWatch, Sampling
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.imaging.grain import Grain
@@ -24,6 +26,7 @@ from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.redraw.noise import FieldCrop, NoiseField
 from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.regions import Region, moved
 from lib_finisher.stages.stage import Base, Work
 
 STEPS = {"steps": 3, "denoising_strength": 0.4}
@@ -284,3 +287,38 @@ def test_a_marked_region_is_one_wherever_the_border_is(left: int) -> None:
     changed = np.abs(done.pixels - picture).max(axis=-1) > 1e-4
     assert changed[mask > 0].mean() > 0.95
     assert max(steps(done.pixels)) <= 1.15
+
+
+class Negative(EmbeddedHost):
+    """An engine that draws the negative of what it is given, without any noise."""
+
+    def redraw(self, batch: Batch, watch: BatchWatch) -> list[Array]:
+        return [1 - element.pixels for element in batch.elements]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_touch_up_over_the_border_is_the_one_in_the_middle(masked: bool) -> None:
+    """A region that lies over the border, and the picture pushed round until it lies in the middle."""
+    picture = seamless(96, 128)
+    region = Region(Box(-16, 36, 16, 60), "face", "", "", 5, Sampling(0.3, 3), 0.5, 0.0, 0.1, 0.3)
+    data: dict[str, Any] = {name: {"enabled": name == "upscale"} for name in NAMES}
+    data["upscale"]["passes"] = [{"factor": 2, "upscaler": "Lanczos", "method": "upscaler only"}]
+    recipe = read_recipe({"version": 2, "base": {"wrap": "horizontal", "mask": "restrict"}, **data})
+    mask = np.zeros((96, 128), np.float32)
+    mask[:48] = 1
+    made = []
+    for push in (0, 64):
+        work = Work(np.ascontiguousarray(np.roll(picture, push, axis=1)), Base(seed=3), mask if masked else None)
+        work = replace(work, regions=(moved(region, push, 0),))
+        (done,) = Pipeline(Negative(), lambda *_: [], recipe, keep_stages=True).run([work])
+        assert not done.error
+        assert "1 touched up" in done.reports[-3].reason
+        assert done.previews["upscale"].shape == done.pixels.shape == (192, 256, 3)
+        made.append(done.pixels)
+    border, middle = np.roll(made[0], 128, axis=1), made[1]
+    assert np.abs(border - middle).max() < 2e-3
+    plain = Pipeline(Negative(), lambda *_: [], recipe).run([Work(np.roll(picture, 64, axis=1), Base(seed=3))])[0]
+    changed = np.abs(middle - plain.pixels).max(axis=-1) > 0.01
+    assert changed[80:90, 118:138].mean() > 0.9
+    assert bool(changed[100:110, 118:138].mean() > 0.9) is not masked
+    assert bool(changed[102:].any()) is not masked
