@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lib_finisher.assets import LUT, REFERENCE, AssetError
 from lib_finisher.batch.inputs import Inputs
 from lib_finisher.batch.saving import Saving
 from lib_finisher.cli.run import Run
@@ -22,6 +23,7 @@ from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
 
 _NO_MODEL = ("", AUTO_UPSCALER, LANCZOS)
+_FOLDERS = {LUT: "--luts", REFERENCE: "--references"}
 
 
 def saving_of(options: argparse.Namespace) -> Saving:
@@ -54,9 +56,10 @@ def check_before_work(options: argparse.Namespace, run: Run, inputs: Inputs) -> 
 
 
 def _unavailable(run: Run) -> Iterator[str]:
-    """The detectors and models that stages which are on ask for, and that are not here.
+    """The detectors, models and files that stages which are on ask for, and that are not here.
 
-    What presets ask for was replaced before; what is asked for by hand is never replaced.
+    What presets ask for was replaced before, or is left out where nothing can take its place, as of a LUT; what is
+    asked for by hand is neither.
     """
     for stage in STAGES:
         if run.recipe[stage.name].enabled:
@@ -67,6 +70,11 @@ def _unavailable(run: Run) -> Iterator[str]:
                     except DetectorError as error:
                         yield f"{stage.name}: {error}"
                 yield from _unavailable_models(stage.name, settings, run.here)
+            for kind, name in stage.reads(run.asked[stage.name]).assets:
+                try:
+                    run.assets.find(kind, name)
+                except AssetError as error:
+                    yield f"{stage.name}: {error} ({_FOLDERS[kind]} DIR).{_near(name, run.assets.names(kind))}"
 
 
 def _unavailable_models(where: str, settings: Any, here: Here) -> Iterator[str]:

@@ -105,10 +105,13 @@ def test_a_picture_after_a_stage_replaces_no_input(
 @pytest.mark.parametrize("depth", ["8", "16"])
 def test_a_text_without_utf_8_costs_nothing(tmp_path: Path, picture: Callable[..., Path], depth: str) -> None:
     sources, report = [picture("a.png"), picture("b.png")], tmp_path / "r.json"
-    lone = '{"grade": {"lut": "half \\ud800 a pair"}}'
+    lone = '{"grade": {"lut": "half \\ud800 a pair", "lut_strength": 0}}'
     (tmp_path / "recipe.json").write_text(lone, encoding="ascii")
-    for more in ([f"--set=grade.lut={LATIN}.cube"], ["--recipe", tmp_path / "recipe.json"]):
-        out = tmp_path / f"o{len(more)}"
+    for more in (
+        [f"--set=grade.lut={LATIN}.cube", "--set=grade.lut_strength=0"],
+        ["--recipe", tmp_path / "recipe.json"],
+    ):
+        out = tmp_path / str(more[0])[2:5]
         assert finish(*sources, "--out", out, "--depth", depth, "--report", report, *more) == 0
         assert [item["status"] for item in report_of(report)] == ["finished", "finished"]
         told = json.loads(Image.open(out / "b.png").info["finisher"])

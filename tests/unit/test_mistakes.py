@@ -10,6 +10,9 @@ from PIL import Image
 from lib_finisher.cli import main
 from lib_finisher.controls import controls_of
 from lib_finisher.hints import OTHER_WORDS, meant
+from lib_finisher.presets.library import Library
+from lib_finisher.presets.share import from_recipe
+from lib_finisher.presets.store import NEW
 from lib_finisher.recipe import SECTIONS
 from tests.conftest import PORTRAIT
 
@@ -64,15 +67,39 @@ def test_the_words_of_other_programs_lead_to_controls_that_there_are() -> None:
         (["--set", "detail.detector=hand_yolov8n"], 'fetch it with: finisher detectors fetch "hand_yolov8n.pt"'),
         (["--set", "detail.sampler=DPM++ 2M"], "there is no sampler 'DPM++ 2M' here."),
         (["--preset", "Portrait", "--set", "upscale.upscaler=4x-Mine"], "there is no upscaler '4x-Mine' here."),
+        (["--set", "grade.lut=warm"], "grade: there is no LUT 'warm'; no folder for these was given (--luts DIR)."),
+        (["--luts", "LUTS", "--set", "grade.lut=Worm.cube"], "(--luts DIR). Did you mean 'Warm.cube'? Here: Warm.cube."),
+        (
+            ["--set", "grade.colour_match=0.5", "--set", "grade.match_reference=mine.png"],
+            "grade: there is no reference picture 'mine.png'; no folder for these was given (--references DIR).",
+        ),
         (["--mask", "none.png"], "--mask: none.png: there is no such file."),
     ],
 )
 def test_what_is_not_here_ends_the_call_before_the_work(
     tmp_path: Path, arguments: list[str], hint: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["finish", str(PORTRAIT), "--out", str(tmp_path / "o"), *arguments]) == 2
+    (tmp_path / "LUTS").mkdir()
+    (tmp_path / "LUTS" / "Warm.cube").write_text("no LUT at all")
+    named = [text.replace("LUTS", str(tmp_path / "LUTS")) for text in arguments]
+    assert main(["finish", str(PORTRAIT), "--out", str(tmp_path / "o"), *named]) == 2
     assert hint in capfd.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_what_only_a_preset_names_and_is_not_here_is_left_out(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (48, 40), "grey").save(tmp_path / "a.png")
+    off = {name: {"enabled": False} for name in ("refine", "detail", "upscale", "texture")}
+    look = from_recipe({**off, "grade": {"enabled": True, "lut": "warm", "contrast": 0.3}}, "Look")
+    Library(tmp_path / "presets").store.save(look, NEW)
+    call = ["finish", str(tmp_path / "a.png"), "--presets", str(tmp_path / "presets"), "--preset", "Look", "--no-cache"]
+    assert main([*call, "--out", str(tmp_path / "o")]) == 0
+    assert "there is no LUT 'warm'" in "".join(capfd.readouterr())
+    assert main([*call, "--out", str(tmp_path / "o2"), "--strict"]) == 1
+    # What is said by hand over the preset is never left out.
+    assert main([*call, "--out", str(tmp_path / "o3"), "--set", "grade.lut=cold"]) == 2
 
 
 def test_a_mask_that_fits_no_picture(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
