@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 
@@ -17,17 +19,19 @@ def json_text(data: Any, indent: int | None = None) -> str:
     return text
 
 
-def repeated_keys(text: bytes | str) -> tuple[str, ...]:
-    """The keys that one object of a JSON text names more than once: readers take the last one without a word.
+def read_json(text: bytes | str, parse_constant: Callable[[str], Any] | None = None) -> tuple[Any, tuple[str, ...]]:
+    """JSON data, and a note for each key that one of its objects names more than once: the last one counts.
 
-    Raises ValueError for what is no JSON, and RecursionError.
+    `parse_constant` is as for `json.loads`. Raises ValueError for what is no JSON, and RecursionError.
     """
-    found: dict[str, None] = {}
+    repeated: dict[str, None] = {}
 
     def seen(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        found.update(dict.fromkeys(key for key in keys if keys.count(key) > 1))
-        return dict(pairs)
+        data = dict(pairs)
+        if len(data) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            repeated.update(dict.fromkeys(key for key in counts if counts[key] > 1))
+        return data
 
-    json.loads(text, object_pairs_hook=seen)
-    return tuple(found)
+    data = json.loads(text, object_pairs_hook=seen, parse_constant=parse_constant)
+    return data, tuple(f"the key {key[:80]!r} is there twice; the last one counts" for key in repeated)

@@ -27,7 +27,8 @@ CHOICE = "preset"
 """The key of a recipe's data that says which presets are used; "auto" where it is missing."""
 
 PASTED = "pasted"
-"""True in the data of a recipe that came with a picture's infotext: what is wrong in it is left out alone."""
+"""True in the data of a recipe that came with a picture's infotext, or the notes on that text: what is wrong in it is
+left out alone."""
 
 OUTSIDE = (CHOICE, PASTED, *ABOUT)
 """What a recipe's data says besides the stages."""
@@ -50,7 +51,9 @@ def split(data: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
 def without_wrong_values(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The data of a recipe as the page sends it, without what cannot be used, and a line for each thing left out."""
     kept, notes = accepted_part(split(data)[1])
-    return {**{key: data[key] for key in (CHOICE, PASTED) if key in data}, **kept}, notes
+    of_text = data.get(PASTED)
+    said = tuple(map(str, of_text)) if isinstance(of_text, list) else ()
+    return {**{key: data[key] for key in (CHOICE, PASTED) if key in data}, **kept}, (*said, *notes)
 
 
 def resolved_for(data: Mapping[str, Any], around: Surroundings) -> tuple[Resolved, tuple[str, ...]]:
@@ -260,7 +263,8 @@ def _import(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
 
 def _from_infotext(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     """Store what a picture's infotext tells as a preset to choose."""
-    return _stored(around.library.store.save(share.from_infotext(data["text"], data["name"]), NEW), around)
+    preset = share.from_infotext(data["text"], data["name"])
+    return {**_stored(around.library.store.save(preset, NEW), around), "notes": list(preset.left_out)}
 
 
 _Act = Callable[[Mapping[str, Any], Surroundings], dict[str, Any]]

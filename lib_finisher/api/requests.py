@@ -16,7 +16,7 @@ from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.infotext.seeds import SEEDS
-from lib_finisher.json_text import repeated_keys
+from lib_finisher.json_text import read_json
 from lib_finisher.recipe import SECTIONS, Recipe
 from lib_finisher.sampler_names import sampler_here
 from lib_finisher.stages.detail import DetailPass
@@ -121,10 +121,9 @@ class DetectRequest:
 def repeated_keys_noted(body: bytes | str) -> tuple[str, ...]:
     """A line for each key that one object of a JSON text has more than once, none for what is no JSON."""
     try:
-        keys = repeated_keys(body)
+        return read_json(body)[1]
     except (ValueError, RecursionError):
         return ()
-    return tuple(f"the key {shown(key)} is there twice; the last one counts" for key in keys)
 
 
 def json_object(body: bytes) -> Mapping[str, Any]:

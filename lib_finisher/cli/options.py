@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from lib_finisher.cli import chosen_presets, detectors
 from lib_finisher.cli.console import warn
 from lib_finisher.controls import SettingsError
-from lib_finisher.json_text import repeated_keys
+from lib_finisher.json_text import read_json
 from lib_finisher.recipe import SCHEMA, VERSION, Recipe, assign, default_recipe, read_recipe
 from lib_finisher.stages.upscale_targets import scaled_to
 
@@ -76,15 +75,15 @@ def _recipe_data(file: Path | None) -> dict[str, Any]:
         return {VERSION: SCHEMA}
     try:
         text = file.read_bytes()
-        data = json.loads(text)
+        data, notes = read_json(text)
     except OSError as error:
         raise SettingsError([f"{file}: cannot be read ({error.strerror or error})."]) from error
     except (ValueError, RecursionError) as error:
         raise SettingsError([f"{file}: not valid JSON ({error})."]) from error
     if not isinstance(data, dict):
         raise SettingsError([f"{file}: a recipe is an object of stages."])
-    for key in repeated_keys(text):
-        warn(f"finisher: {file}: the key {key!r} is there twice; the last one counts")
+    for note in notes:
+        warn(f"finisher: {file}: {note}")
     return data
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,8 @@ def _resolve(options: argparse.Namespace, library: Library) -> int:
 
 def _save(options: argparse.Namespace, library: Library) -> int:
     preset = _preset_of(options.source, options.name)
+    for note in preset.left_out:
+        warn(f"finisher: {safe(options.source.name)}: {safe(note)}")
     if options.checkpoint is not None:
         checkpoint = read_checkpoint(options.checkpoint)
         shown = resolve(checkpoint, [Entry(preset)], None, read_choice([preset.name, "none"])).recipe
@@ -273,7 +276,10 @@ def _preset_in_picture(source: Path, name: str) -> Preset:
     except PictureError as error:
         raise PresetError(str(error)) from error
     # What the command line itself writes into its results is the whole recipe.
-    return from_recipe(parse(header.finisher), name) if header.finisher else from_infotext(header.infotext, name)
+    if not header.finisher:
+        return from_infotext(header.infotext, name)
+    data, notes = parse(header.finisher)
+    return replace(from_recipe(data, name), left_out=notes)
 
 
 def _bytes(source: Path) -> bytes:

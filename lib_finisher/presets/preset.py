@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from lib_finisher.json_text import json_text
+from lib_finisher.json_text import json_text, read_json
 from lib_finisher.presets.errors import NewerSchema, PresetError
 from lib_finisher.presets.migrations import MARK, schema_for, to_current
 from lib_finisher.presets.pattern import Pattern, PatternError
@@ -141,12 +141,12 @@ def text_of(preset: Preset) -> str:
     return json_text(preset.as_json(), indent=2) + "\n"
 
 
-def parse(text: bytes | str) -> Any:
-    """JSON data from a text that may come from anywhere. Raises PresetError."""
+def parse(text: bytes | str) -> tuple[Any, tuple[str, ...]]:
+    """JSON data from a text that may come from anywhere, and notes on its keys; see `read_json`. Raises PresetError."""
     if len(text) > MOST_BYTES * 4:
         raise PresetError(f"it has {len(text)} bytes; a file of presets has {MOST_BYTES * 4} at most.")
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return read_json(text, _no_constant)
     except (ValueError, RecursionError) as error:
         raise PresetError(f"it is not valid JSON ({str(error)[:80]}).") from error
 

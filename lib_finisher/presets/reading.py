@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from lib_finisher.json_text import repeated_keys
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.migrations import to_current
 from lib_finisher.presets.preset import MOST_BYTES, Preset, parse, read_preset
@@ -22,9 +21,9 @@ def preset_in(file: Path) -> Preset:
         data = stream.read(_MOST_IN_A_FILE)
     if len(data) >= _MOST_IN_A_FILE:
         raise PresetError(f"it is larger than {_MOST_IN_A_FILE} bytes")
-    good, notes = repaired(to_current(parse(data), file.stem))
+    said, twice = parse(data)
+    good, notes = repaired(to_current(said, file.stem))
     good.setdefault("name", file.stem)
-    twice = [f"the key {key!r} is there twice; the last one counts" for key in repeated_keys(data)]
     return replace(read_preset(good, file.stem), left_out=(*twice, *notes))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lib_finisher.controls import SettingsError
+from lib_finisher.json_text import read_json
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.fragment import Inherited, compared, paths, usable
 from lib_finisher.presets.migrations import MARK, SCHEMA
@@ -54,7 +55,7 @@ def read_bundle(text: bytes | str, name: str = "imported") -> tuple[Preset, ...]
 
     Values are data: nothing of them is run, and no path of them is used. Raises PresetError.
     """
-    data = parse(text)
+    data, notes = parse(text)
     if not isinstance(data, Mapping) or BUNDLE not in data:
         presets = [read_preset(data, name)]
     else:
@@ -69,7 +70,7 @@ def read_bundle(text: bytes | str, name: str = "imported") -> tuple[Preset, ...]
         check_rules(preset.match)
         if keys.count(preset.key) > 1:
             raise PresetError(f"the name {preset.name!r} is there more than once. Rename one in the file.")
-    return tuple(presets)
+    return tuple(replace(preset, left_out=(*preset.left_out, *notes)) for preset in presets)
 
 
 def preview(presets: Sequence[Preset], there: Sequence[Preset], here: Here | None = None) -> tuple[Preview, ...]:
@@ -122,10 +123,12 @@ def from_infotext(text: str, name: str) -> Preset:
     if found is None:
         raise PresetError("there is no recipe of Finisher in this infotext.")
     try:
-        told = json.loads(found[1])
-    except ValueError as error:
+        data, notes = read_json(found[1])
+    except (ValueError, RecursionError) as error:
         raise PresetError(f"Finisher's part of this infotext is damaged ({error}).") from error
-    return from_recipe(parse(told) if isinstance(told, str) else told, name)
+    if isinstance(data, str):
+        data, notes = parse(data)
+    return replace(from_recipe(data, name), left_out=notes)
 
 
 def from_recipe(data: Any, name: str) -> Preset:
@@ -140,6 +143,7 @@ def from_recipe(data: Any, name: str) -> Preset:
 
 def _preview(preset: Preset, before: Preset | None, here: Here) -> Preview:
     clean, notes = usable(preset.recipe)
+    notes = (*preset.left_out, *notes)
     try:
         missing = missing_names(Inherited(clean, preset.version).recipe(""), here)
     except SettingsError as error:

@@ -191,6 +191,18 @@ def test_a_wrong_value_in_a_pictures_infotext_is_left_out_alone(webui: Webui) ->
     assert "refine.cfg_scale: 3000" in refused.told["Finisher error"]
 
 
+def test_a_key_twice_in_a_text_is_named(webui: Webui) -> None:
+    right = webui.txt2img(recipe(**REFINE_ONLY), **SIZE)
+    own = json.loads(right.told["Finisher"])
+    twice = json.dumps(own).replace('"refine": {', '"refine": {"steps": 3, "steps": 4, ', 1)
+    pasted = right.infotexts[0].replace(json.dumps(json.dumps(own)), json.dumps(twice))
+    assert twice.replace('"', '\\"') in pasted
+    note = "the key 'steps' is there twice; the last one counts"
+    told = json.loads(webui.post("/sdapi/v1/txt2img", {"infotext": pasted})["info"])["extra_generation_params"]
+    assert note in told["Finisher notes"] and "Finisher error" not in told
+    assert note in webui.txt2img(True, twice, **SIZE).told["Finisher notes"]
+
+
 def test_what_a_preset_cannot_have_here_reaches_infotext_and_answer(webui: Webui) -> None:
     data = {"finisher_preset": 2, "name": "Elsewhere", "recipe": {"refine": {"sampler": "Gone", "glow": 1}}}
     webui.post("/finisher/v1/presets", {"action": "put", "data": data})

@@ -68,7 +68,10 @@ def test_the_words_of_other_programs_lead_to_controls_that_there_are() -> None:
         (["--set", "detail.sampler=DPM++ 2M"], "there is no sampler 'DPM++ 2M' here."),
         (["--preset", "Portrait", "--set", "upscale.upscaler=4x-Mine"], "there is no upscaler '4x-Mine' here."),
         (["--set", "grade.lut=warm"], "grade: there is no LUT 'warm'; no folder for these was given (--luts DIR)."),
-        (["--luts", "LUTS", "--set", "grade.lut=Worm.cube"], "(--luts DIR). Did you mean 'Warm.cube'? Here: Warm.cube."),
+        (
+            ["--luts", "LUTS", "--set", "grade.lut=Worm.cube"],
+            "Did you mean 'Warm.cube'? Here: Warm.cube.",
+        ),
         (
             ["--set", "grade.colour_match=0.5", "--set", "grade.match_reference=mine.png"],
             "grade: there is no reference picture 'mine.png'; no folder for these was given (--references DIR).",

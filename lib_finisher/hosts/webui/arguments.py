@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lib_finisher.controls import SettingsError
+from lib_finisher.json_text import read_json
 
 _KEYS = ("enabled", "recipe")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Whether to finish, and the recipe's data as it came."""
+    """Whether to finish, the recipe's data as it came, and notes on the text that it came in."""
 
     enabled: bool = False
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_arguments(values: Sequence[Any]) -> Asked:
@@ -29,8 +30,9 @@ def read_arguments(values: Sequence[Any]) -> Asked:
     if not values:
         return Asked()
     first = values[0]
+    notes: tuple[str, ...] = ()
     if isinstance(first, str) and first.strip().startswith("{"):
-        first = _json(first, "Finisher's argument")
+        first, notes = _json(first, "Finisher's argument")
     if isinstance(first, Mapping):
         unknown = [key for key in first if key not in _KEYS]
         if unknown:
@@ -42,21 +44,25 @@ def read_arguments(values: Sequence[Any]) -> Asked:
         enabled, recipe = first, values[1] if len(values) > 1 else {}
     if not isinstance(enabled, bool):
         raise SettingsError([f"enabled: {enabled!r} is not accepted; it must be true or false."])
-    return Asked(True, _recipe(recipe)) if enabled else Asked()
+    if not enabled:
+        return Asked()
+    data, more = _recipe(recipe)
+    return Asked(True, data, (*notes, *more))
 
 
-def _recipe(value: Any) -> Mapping[str, Any]:
+def _recipe(value: Any) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    notes: tuple[str, ...] = ()
     if isinstance(value, str):
-        value = _json(value, "recipe") if value.strip() else {}
+        value, notes = _json(value, "recipe") if value.strip() else ({}, ())
     if value is None:
-        return {}
+        return {}, ()
     if not isinstance(value, Mapping):
         raise SettingsError([f"recipe: {type(value).__name__} is not accepted; it must be an object of stages."])
-    return value
+    return value, notes
 
 
-def _json(text: str, where: str) -> Any:
+def _json(text: str, where: str) -> tuple[Any, tuple[str, ...]]:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return read_json(text)
+    except (ValueError, RecursionError) as error:
         raise SettingsError([f"{where}: not valid JSON ({error})."]) from error

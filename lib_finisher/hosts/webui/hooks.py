@@ -14,7 +14,7 @@ from lib_finisher.controls import SettingsError, read
 from lib_finisher.finished import Finished
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import finish_only, given, others, presets, probe, refiner, settings, telling
-from lib_finisher.hosts.webui.arguments import read_arguments
+from lib_finisher.hosts.webui.arguments import Asked, read_arguments
 from lib_finisher.hosts.webui.control import HostControl
 from lib_finisher.hosts.webui.finish_only import with_alpha
 from lib_finisher.hosts.webui.finishing import Bytes, GenerationRun, finish, finished_ahead
@@ -59,7 +59,7 @@ def process(p: Any, values: Sequence[Any]) -> None:
     try:
         asked = read_arguments(values)
         if asked.enabled:
-            _begin(p, asked.recipe)
+            _begin(p, asked)
     except SettingsError as error:
         telling.failed(p, " ".join(error.problems))
     except HostError as error:
@@ -70,18 +70,19 @@ def process(p: Any, values: Sequence[Any]) -> None:
         telling.failed(p, f"{type(error).__name__}: {error}")
 
 
-def _begin(p: Any, recipe: Mapping[str, Any]) -> None:
+def _begin(p: Any, asked: Asked) -> None:
     why = given.why_left_alone(p)
     if why:
         p.comment(f'Finisher: not used, because {why}. Finish its result afterwards, with "Finish only" in img2img.')
         return
     wanted = settings.read()
     host = WebuiHost(p, wanted.scripts)
-    found = presets.effective(p, recipe)
+    found = presets.effective(p, asked.recipe)
     for note in refiner.prepare(p):
         p.comment(f"Finisher: {note}")
     control = HostControl(last=_makes_one_batch(p))
-    run = GenerationRun(host, control, found.recipe, wanted, AreaBudget(host.capabilities), notes=found.notes)
+    notes = (*asked.notes, *found.notes)
+    run = GenerationRun(host, control, found.recipe, wanted, AreaBudget(host.capabilities), notes=notes)
     setattr(p, _RUN, run)
     telling.recipe(p, found, host.model().family)
 

@@ -16,6 +16,7 @@ from lib_finisher.api.requests import Reading
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import models, offered, probe, xyz
 from lib_finisher.infotext.writing import KEY
+from lib_finisher.json_text import read_json
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, read_checkpoint
 from lib_finisher.presets.origins import DEFAULT
@@ -94,7 +95,7 @@ def effective(p: Any, data: Mapping[str, Any], checkpoint: str = "") -> Effectiv
     SettingsError and HostError.
     """
     left_out: tuple[str, ...] = ()
-    if data.get(PASTED) is True or not getattr(p, "is_api", True):
+    if data.get(PASTED) or not getattr(p, "is_api", True):
         data, left_out = without_wrong_values(data)
     chosen, varied = xyz.varied(p)
     around = surroundings(checkpoint)
@@ -146,10 +147,12 @@ def pasted(parameters: Mapping[str, Any]) -> str | None:
     if text is None:
         return None
     try:
-        data = json.loads(text)
-    except ValueError:
+        data, notes = read_json(text)
+    except (ValueError, RecursionError):
         return str(text)
-    return json.dumps({CHOICE: NONE, PASTED: True, VERSION: FIRST, **data}) if isinstance(data, dict) else str(text)
+    if not isinstance(data, dict):
+        return str(text)
+    return json.dumps({CHOICE: NONE, PASTED: list(notes) or True, VERSION: FIRST, **data})
 
 
 def _facts(name: str) -> Checkpoint:
