@@ -13,7 +13,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from tests.contract.hosts import arguments_of, each_host, function, letter
+from tests.contract.hosts import arguments_of, each_host, function, letter, tree
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence")
 
@@ -107,3 +107,19 @@ def test_forge_keeps_the_mark_of_the_model_that_it_has_unloaded(host: Path) -> N
     data.forge_hash = ""
     assert scope["forge_model_reload"]()[0] is not None
     assert loaded == ["chosen", "chosen"]
+
+
+@each_host
+def test_forge_asks_the_loaded_model_for_the_distilled_cfg_of_the_infotext(host: Path) -> None:
+    """Unless the object has the attribute that its hires fix sets; see `probe.keep_distilled_cfg`."""
+    if letter(host) != "F":
+        pytest.skip("Forge alone has it there")
+    piece = "getattr(p, 'firstpass_use_distilled_cfg_scale', p.sd_model.use_distilled_cfg_scale)"
+    assert piece in text(host, "processing.py", ".create_infotext")
+
+
+@each_host
+def test_forge_renames_a_file_that_it_cannot_read(host: Path) -> None:
+    if letter(host) not in "FN":
+        pytest.skip("Forge's own loader")
+    assert ".corrupted'" in ast.unparse(tree(host, "modules_forge/patch_basic.py"))

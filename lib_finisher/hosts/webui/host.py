@@ -121,6 +121,7 @@ class WebuiHost:
                 f"This host does not let settings be changed ({', '.join(frozen)}): leave the stage's empty."
             )
         options = probe.allowed_options({**_QUIET, **chosen})
+        probe.keep_distilled_cfg(self._outer)
         results: dict[int, Array] = {}
         # The host takes extra networks from a batch's first prompt only; scripts inside take the whole prompt from it.
         kept = bool(scripts_to_keep(self._outer, self._kept_scripts))

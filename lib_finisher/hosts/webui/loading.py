@@ -38,12 +38,16 @@ def problem(options: Mapping[str, Any], error: BaseException | None) -> str:
 
 
 def _damage(options: Mapping[str, Any]) -> str:
-    """What the checkpoint's own header says against its file; "" where nothing."""
+    """What is wrong with the checkpoint's file, by its own header; "" where nothing."""
     name = str(options.get("sd_model_checkpoint", ""))
     if not name.lower().endswith((".safetensors", ".gguf")):
         return ""
+    file = Path(probe.checkpoint_info(name).filename)
+    moved = file.with_name(f"{file.name}.corrupted")
+    if not file.exists() and moved.exists():
+        return f"The host found the file damaged and renamed it {moved.name}: download it again."
     try:
-        read_header(probe.checkpoint_info(name).filename)
+        read_header(file)
     except HeaderError as error:
         return str(error)
     return ""

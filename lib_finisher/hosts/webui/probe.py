@@ -205,6 +205,14 @@ def load_from_file() -> None:
         sd_models.reload_model_weights(forced_reload=True)
 
 
+def keep_distilled_cfg(outer: Any) -> None:
+    """Before another model is loaded: Forge asks the one that is loaded when it writes the infotext whether the picture
+    has a distilled CFG scale, unless the object itself says so."""
+    name, of_model = "firstpass_use_distilled_cfg_scale", "use_distilled_cfg_scale"
+    if not hasattr(outer, name) and hasattr(shared.sd_model, of_model):
+        setattr(outer, name, getattr(shared.sd_model, of_model))
+
+
 def restore_token_merging(outer: Any) -> None:
     """A1111 ends every `process_images` by turning token merging off, also for the rest of the outer run.
 
