@@ -12,7 +12,7 @@ from PIL import Image
 from lib_finisher.imaging import detail_transfer
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.detail_transfer import Transferred, give_back, lost_detail
-from lib_finisher.imaging.noise import noise_of
+from lib_finisher.imaging.noise import _bands_of, noise_of
 
 LEVEL = 1 / 255
 
@@ -181,6 +181,76 @@ def test_the_share_that_came_back_is_that_of_the_projection(face: Pixels) -> Non
     assert told.share == (told.restored - told.kept) / told.energy
     assert (told + told).share == pytest.approx(told.share)
     assert Transferred().share == 0.0
+
+
+@pytest.mark.parametrize(("left", "least", "most"), [(-0.5, 0.4, 0.8), (-1.2, 0.0, 0.02), (0.5, 0.35, 0.55)])
+def test_no_more_than_what_was_there_comes_back_and_nothing_where_as_much_is(
+    left: float, least: float, most: float
+) -> None:
+    """Texture turned into its own negative: at half its strength, and stronger than it was."""
+    below = np.tile(0.5 + 0.1 * np.sin(np.arange(200, dtype=np.float32) * 2 * np.pi / 20), (160, 1))
+    own = texture(1, 0.03)
+    own -= cv2.GaussianBlur(own, (0, 0), 2.0)
+    lost, _ = lost_detail(grey(below + own), grey(below + left * own), 1.0)
+    share = float((lost[..., 0] * own)[8:-8, 8:-8].sum() / np.square(own[8:-8, 8:-8]).sum())
+    assert least <= share <= most
+
+
+def test_no_value_is_led_out_of_black_and_white() -> None:
+    own = texture(2, 0.06)[..., None]
+    before = np.clip(np.float32([0.97, 0.5, 0.03]) + own * np.float32([1.0, 0.4, 1.0]), 0, 1)
+    after = cv2.GaussianBlur(before, (0, 0), 1.5)
+    made = after + lost_detail(before, after, 1.0)[0]
+    assert made.min() >= 0.0 and made.max() <= 1.0
+    assert np.abs(made - after).mean() > 0.5 * LEVEL
+
+
+def test_what_counts_in_the_sums_is_said_by_the_weight(face: Pixels) -> None:
+    smooth = cv2.GaussianBlur(face, (0, 0), 1.3)
+    left = np.zeros(face.shape[:2], np.float32)
+    left[:, :100] = 1.0
+    parts = [lost_detail(face, smooth, 1.0, counted=weight)[1] for weight in (None, left, 1 - left, 0 * left)]
+    for name in ("energy", "kept", "restored"):
+        whole, one, other, none = (getattr(part, name) for part in parts)
+        assert whole == pytest.approx(one + other, rel=1e-4) and one > 0 and none == 0.0
+
+
+def test_an_enlargement_gets_it_by_the_strength(face: Pixels) -> None:
+    source = cv2.resize(face, (128, 128), interpolation=cv2.INTER_AREA)
+    plastic = cv2.bilateralFilter(cv2.resize(source, (256, 256), interpolation=cv2.INTER_CUBIC), 9, 0.12, 3.0)
+    changes = []
+    for strength in (0.0, 0.3, 1.0):
+        made = plastic.copy()
+        give_back(made, source, strength)
+        changes.append(float(np.abs(made - np.clip(plastic, 0, 1)).mean()))
+    assert changes[0] == 0.0 and changes[1] == pytest.approx(0.3 * changes[2], rel=0.1)
+
+
+def test_what_is_nearly_black_or_white_says_nothing_of_the_noise() -> None:
+    noise = np.random.default_rng(6).normal(0, 8 * LEVEL, (256, 256)).astype(np.float32)
+    for plain in (0.99, 0.01):
+        picture = grey(0.5 + noise)
+        picture[:96] = plain
+        assert 7 * LEVEL < noise_of(picture) < 13 * LEVEL
+
+
+def test_steps_between_blocks_count_in_both_directions_and_only_where_they_stand_out() -> None:
+    steps = np.random.default_rng(7).normal(0, 4 * LEVEL, (32, 1)).repeat(8, axis=0).repeat(256, axis=1)
+    lying, upright = noise_of(grey(0.5 + steps)), noise_of(grey(0.5 + steps.T))
+    assert lying == pytest.approx(upright, rel=1e-4) and lying > 1.0 * LEVEL
+    # Eight steps of eight heights: none of them stands out from the others.
+    row = 0.5 + np.cumsum(np.tile([1, 2, -3, 4, 5, 6, -7, -8], 32)) * LEVEL
+    assert noise_of(grey(np.tile(row, (256, 1)))) < 0.05 * LEVEL
+
+
+def test_a_tall_picture_is_read_in_bands_from_end_to_end() -> None:
+    picture = np.broadcast_to(np.float32(0.5), (9000, 64, 3))
+    assert sum(len(band) for band in _bands_of(picture)) == 16 * 128
+    quiet = grey(0.5 + np.random.default_rng(8).normal(0, 8 * LEVEL, (4096, 64)))
+    for part in (slice(0, 600), slice(-600, None), slice(1700, 2300)):
+        picture = quiet.copy()
+        picture[part] = 0.5
+        assert noise_of(picture) < 1 * LEVEL < noise_of(quiet)
 
 
 def test_an_enlargement_gets_what_it_lost_of_its_source(face: Pixels) -> None:

@@ -248,6 +248,9 @@ def test_what_is_no_profile_is_said_and_costs_nothing(tmp_path: Path, levels: np
         loaded = load_picture(tmp_path / "a.png")
         assert np.abs(loaded.pixels - levels / 255).max() < 1e-6
         assert "the colour profile could not be used (" in loaded.notes[0]
+    short = icc("table").replace(struct.pack(">I", 1024), struct.pack(">I", 60000))
+    with pytest.raises(IccError, match="cut short"):
+        read_icc(short)
     with pytest.raises(IccError, match="unknown kind 9"):
         read_icc(icc("formula 0").replace(para(0, 2.4), para(9, 2.4)))
 

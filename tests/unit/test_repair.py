@@ -256,6 +256,39 @@ def test_a_finding_that_counts_no_more_is_kept_as_it_was(counts: bool, refusal: 
     assert "not surer" in judge(patch, after, before)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "refusal"),
+    [
+        (0.5, 0.7, ""),
+        (0.7, 0.7, "not surer"),
+        (0.7, 0.65, "not surer"),
+        (0.5, 0.55, "does not find it any more"),
+        (0.58, 0.62, ""),
+        (0.0, 0.55, ""),
+    ],
+)
+def test_the_gate_looks_at_the_finding_wherever_its_crop_lies(before: float, after: float, refusal: str) -> None:
+    """Light squares are found, and the detector is as sure of them as they are light; from 0.6 on they count."""
+
+    def find(name: str, pixels: np.ndarray, confidence: float, search: Search = ORDINARY) -> list[Detection]:
+        rows, columns = np.nonzero(pixels[..., 0] > 0.2)
+        if not rows.size:
+            return []
+        box = Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+        score = float(pixels[..., 0].max())
+        return [Detection(box, score, "face")] if score >= (confidence or 0.6) else []
+
+    judge = judging(RepairSettings(detector="a", confidence=0.6), find)
+    assert judge is not None
+    place = Box(300, 220, 340, 264)
+    patch = Patch(Box(240, 160, 400, 320), Size(160, 160), lambda: np.ones((160, 160), np.float32), 0.4, about=place)
+    crops = np.zeros((2, 160, 160, 3), np.float32)
+    for crop, light in zip(crops, (before, after)):
+        crop[60:104, 60:100] = light
+    told = judge(patch, *crops)
+    assert refusal in told and bool(told) == bool(refusal)
+
+
 def test_a_doubtful_finding_is_named(face: np.ndarray) -> None:
     found = looking(
         Detection(Box(20, 100, 60, 140), 0.9, "hand"), Detection(Box(180, 100, 220, 140), 0.42, "hand", doubtful=True)

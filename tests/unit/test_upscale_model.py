@@ -85,7 +85,16 @@ def test_a_model_runs_on_no_more_than_it_needs(portrait: np.ndarray, target: Siz
 
 @pytest.mark.parametrize(
     "target",
-    [Size(150, 120), Size(200, 159), Size(240, 192), Size(400, 320), Size(600, 480), Size(1600, 1280), Size(130, 300)],
+    [
+        Size(150, 120),
+        Size(200, 159),
+        Size(240, 192),
+        Size(400, 320),
+        Size(600, 480),
+        Size(1600, 1280),
+        Size(130, 300),
+        Size(500, 90),
+    ],
 )
 def test_the_work_that_is_planned_is_what_runs(portrait: np.ndarray, target: Size) -> None:
     picture = np.ascontiguousarray(portrait[:80, :100])
