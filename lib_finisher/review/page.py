@@ -108,7 +108,9 @@ def _table(stages: Sequence[Mapping[str, Any]]) -> str:
             "; ".join(filter(None, [item["reason"], *item["notes"], _measured(item)])),
         )
         status = html.escape(str(item["status"]))
-        columns = "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
+        columns = "".join(
+            f'<td data-head="{name}">{html.escape(str(cell))}</td>' for name, cell in zip(_COLUMNS, cells, strict=True)
+        )
         rows.append(f'<tr class="{status}">{columns}</tr>')
     return "\n".join(rows)
 
