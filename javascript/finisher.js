@@ -17,6 +17,9 @@
     return made;
   }
 
+  // "1 change", "2 changes".
+  const times = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
   class Editor {
     constructor(mount) {
       this.tab = mount.dataset.finisherTab;
@@ -231,6 +234,7 @@
     foot: [],
     changed: [],
     element,
+    times,
     Editor,
     editors,
     tableFor,

@@ -4,7 +4,7 @@
 
   const root = () => (typeof gradioApp === "function" ? gradioApp() : document);
   const find = (selector) => root().querySelector(selector);
-  const { element } = window.finisher;
+  const { element, times } = window.finisher;
   const QUIET = 700;
   const NO_PICTURE = 'Not counted: "Resize by" reckons from the size of the picture, and this tab shows none.';
 
@@ -21,7 +21,6 @@
     return enlarged.map((side, axis) => cells(side) - (x && y ? cells(side - [x, y][axis]) : 0));
   }
 
-  const times = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
   const spent = (seconds) => `about ${seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`}`;
 
   class Cost {

@@ -101,7 +101,7 @@ def main() -> None:
     # In the order of their names, as hosts load them.
     parts = {"fields", "hold", "marks", "page", "rows", "values"}
     if presets is not None:
-        parts |= {"exchange", "manage", "presets", "quick"}
+        parts |= {"exchange", "manage", "presets", "presets_acts", "quick"}
     names = ["finisher.js", *(f"finisher_{name}.js" for name in sorted(parts))]
     keyword = "_js" if gradio.__version__.startswith("3.") else "js"
     with gradio.Blocks(css=(ROOT / "style.css").read_text(encoding="utf-8")) as page:
