@@ -126,9 +126,9 @@
       this.write();
     }
 
-    set(stage, ofPass, control, value) {
+    set(stage, ofPass, control, value, typed) {
       this.change(stage, (settings) => {
-        const target = this.values.set(settings, stage, control, value, this.at(stage, ofPass));
+        const target = this.values.set(settings, stage, control, value, this.at(stage, ofPass), typed);
         this.suggest(target, control, value);
         this.values.settle(settings, stage);
       });

@@ -66,8 +66,8 @@
     }
 
     // What is being typed in is never drawn anew: the focus and the next click would be lost.
-    save(next) {
-      this.editor.set(this.stage, this.ofPass, this.control, next);
+    save(next, typed) {
+      this.editor.set(this.stage, this.ofPass, this.control, next, typed);
       this.value = next;
       this.mark();
       this.band();
@@ -172,7 +172,7 @@
       slider.value = String(value);
       fill();
       box.value = typed === undefined ? text(value) : typed;
-      const take = (number) => { this.editor.drafts.delete(this.draft); this.save(number); fill(); };
+      const take = (number, typed) => { this.editor.drafts.delete(this.draft); this.save(number, typed); fill(); };
       const refuse = () => {
         this.editor.drafts.set(this.draft, box.value);
         this.band();
@@ -192,6 +192,16 @@
         if (!fits(control, number)) { refuse(); return; }
         slider.value = box.value;
         take(number);
+      });
+      // Typed where nothing of the user's was, a value is meant, also the one that stood there; typed over the user's
+      // own, the inherited one takes that back.
+      let own = false, touched = false;
+      box.addEventListener("focus", () => { own = this.editor.values.changed(this.stage, control, this.index); touched = false; });
+      // A step up and down again is no typing: it has no kind of input.
+      box.addEventListener("input", (event) => { touched ||= Boolean(event.inputType); });
+      // No browser tells of a change where the text is the same again.
+      box.addEventListener("blur", () => {
+        if (touched && !own && box.value !== "" && fits(control, Number(box.value))) take(Number(box.value), true);
       });
       box.addEventListener("change", () => {
         if (box.validity.badInput || (box.value !== "" && !fits(control, Number(box.value)))) return;

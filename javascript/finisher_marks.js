@@ -27,7 +27,12 @@
     return value === "" ? "nothing" : String(value);
   }
 
-  window.finisher.marks = { LETTERS, forWhom, words, shown };
+  function ofQuickChoice(editor, stage, control) {
+    const origin = editor.values.origin(stage, control), presets = (editor.values.known || {}).presets || [];
+    return origin.layer === "chosen" && presets.some((item) => item.quick && item.name === origin.preset);
+  }
+
+  window.finisher.marks = { LETTERS, forWhom, words, shown, ofQuickChoice };
 
   // The mark of a control, null for a default; `id` is that of the control's field.
   window.finisher.mark = (editor, stage, control, index, id) => {
@@ -40,7 +45,9 @@
       return element("span", { class: name, id: `${id}-mark`, role: "img", title: told, "aria-label": told }, LETTERS[origin.layer]);
     }
     const below = values.below(stage, control, index);
-    const told = `Changed by you. Press to go back to ${shown(below)} (${words(values.originBelow(stage, control, index), checkpoint)}).`;
+    const from = words(values.originBelow(stage, control, index), checkpoint);
+    const told = values.value(stage, control, index) === below ? `Set by you, to what is inherited too (${from}). Press to leave it to that.`
+      : `Changed by you. Press to go back to ${shown(below)} (${from}).`;
     return element("button", {
       type: "button", class: name, id: `${id}-mark`, title: told, "aria-label": told,
       onclick: () => {

@@ -22,12 +22,14 @@
         type: "checkbox", id: `${id}-on`, checked: on, "aria-describedby": `${id}-on-mark ${id}-help`,
         onchange: (event) => { this.set(stage, false, control, event.target.checked); this.draw(); },
       });
-      const mark = toggle ? window.finisher.mark(this, stage, control, undefined, `${id}-on`) : null;
+      // What a quick choice switches stands at the choice itself, which is pressed.
+      const quick = toggle && window.finisher.marks.ofQuickChoice(this, stage, control);
+      const mark = toggle && !quick ? window.finisher.mark(this, stage, control, undefined, `${id}-on`) : null;
       const ofPass = Boolean(stage.passes);
       const fields = (controls, inPass) => this.here(controls).filter((item) => item.prominent)
         .map((item) => window.finisher.field(this, stage, inPass, item, `${id}-row`, on));
       const count = ofPass && this.passes(stage).length > 1
-        ? element("small", { class: "finisher-count" }, `pass ${this.chosenPass(stage) + 1} of ${this.passes(stage).length}`) : null;
+        ? `Pass ${this.chosenPass(stage) + 1} of ${this.passes(stage).length}. ` : null;
       const pen = element("button", {
         type: "button", class: "finisher-pen", id: `${id}-pen`, "aria-expanded": String(open), "aria-controls": `${id}-more`,
         "aria-label": `All settings of ${stage.label}`, title: open ? `Close ${stage.label}` : `All settings of ${stage.label}`,
@@ -35,8 +37,8 @@
       }, picture(PEN));
       const head = element("div", { class: "finisher-head" },
         element("div", { class: "finisher-name" },
-          element(toggle ? "label" : "div", { class: "finisher-stage" }, toggle, element("span", {}, stage.label)), mark, count),
-        element("small", { class: "finisher-help", id: `${id}-help` }, stage.help), pen);
+          element(toggle ? "label" : "div", { class: "finisher-stage" }, toggle, element("span", {}, stage.label)), mark),
+        element("small", { class: "finisher-help", id: `${id}-help` }, count, stage.help), pen);
       const prominent = [...(ofPass ? fields(stage.passes.controls, true) : []), ...fields(stage.controls, false)];
       return element("div", { class: on ? "finisher-row" : "finisher-row finisher-off", role: "group", "aria-label": stage.label }, head,
         prominent.length ? element("div", { class: "finisher-prominent finisher-fields" }, ...prominent) : null,

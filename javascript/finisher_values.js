@@ -73,7 +73,8 @@
 
     changed(stage, control, index) {
       if (index === undefined) return this.own(stage)[control.name] !== undefined;
-      return Boolean(this.ownPasses(stage)) && this.value(stage, control, index) !== this.below(stage, control, index);
+      const list = this.ownPasses(stage);
+      return Boolean(list) && this.saysMore(stage, list[index] || {}, index, control.name);
     }
 
     originBelow(stage, control, index) {
@@ -97,9 +98,10 @@
 
     // Editing. Each changes `settings`, what the user says of a stage.
 
-    set(settings, stage, control, value, index) {
+    // `typed` says that the value is meant also where it is the inherited one.
+    set(settings, stage, control, value, index, typed) {
       // Without the server nobody knows the family's default, so a value that could vary with it stays chosen.
-      const free = this.known || !(control.varies || this.expected);
+      const free = !typed && (this.known || !(control.varies || this.expected));
       if (index === undefined) {
         if (free && value === this.below(stage, control)) delete settings[control.name];
         else settings[control.name] = value;
@@ -115,7 +117,10 @@
     // The list of passes as the user's own: each names what it would not have by itself.
     taken(stage) {
       const own = this.ownPasses(stage);
-      if (own || !this.known) return this.passes(stage).map((item) => ({ ...item }));
+      return own || !this.known ? this.passes(stage).map((item) => ({ ...item })) : this.takenOver(stage);
+    }
+
+    takenOver(stage) {
       return this.inheritedPasses(stage).map((item, index) => Object.fromEntries(Object.entries(item).filter(([name, value]) => {
         const control = stage.passes.controls.find((one) => one.name === name) || { name };
         // What a preset says goes on holding when the next checkpoint's family has another default.
@@ -136,9 +141,16 @@
     }
 
     differing(stage, item, index) {
-      const worth = (name) => (item[name] === undefined ? this.passDefault(stage, name) : item[name]);
       const names = new Set([...Object.keys(item), ...Object.keys(this.inheritedPasses(stage)[index] || {})]);
-      return [...names].filter((name) => worth(name) !== this.inheritedInPass(stage, name, index)).length;
+      return [...names].filter((name) => this.saysMore(stage, item, index, name)).length;
+    }
+
+    // Whether a pass has another value than is inherited, or names one that it would have anyway: that was typed.
+    saysMore(stage, item, index, name) {
+      const value = item[name] === undefined ? this.passDefault(stage, name) : item[name];
+      if (value !== this.inheritedInPass(stage, name, index)) return true;
+      return Boolean(this.known) && item[name] !== undefined && index < this.inheritedPasses(stage).length
+        && (this.takenOver(stage)[index] || {})[name] === undefined;
     }
 
     // All of the user's values together

@@ -146,14 +146,15 @@ def _save(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         text = f"{shown(layer)} is not accepted; it must be one of {', '.join(LAYERS[1:-1])}."
         raise RequestError([Problem("layer", text)])
     library, checkpoint = around.library, around.checkpoint
-    resolved = library.resolve(
-        checkpoint, known_part(split(data["recipe"])[1])[0], read_choice(split(data["recipe"])[0])
-    )
+    chosen, own = split(data["recipe"])
+    own = known_part(own)[0]
+    resolved = library.resolve(checkpoint, own, read_choice(chosen))
+    by_hand = {key: value for key, value in own.items() if key in SECTIONS}
     name = data.get("name") or library.name_for(checkpoint, layer, variant)
     texts = {key: data[key] for key in ("notes", "about") if key in data}
     if data.get("stage"):
         texts["stage"] = data["stage"]
-    draft = library.draft(name, resolved.recipe, checkpoint, layer, variant, **texts)
+    draft = library.draft(name, resolved.recipe, checkpoint, layer, variant, by_hand, **texts)
     if data.get("stage"):
         draft = _of_stage(draft, data["stage"])
     before = told.own_presets(library).get(draft.key)

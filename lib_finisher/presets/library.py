@@ -73,13 +73,21 @@ class Library:
         return resolving.resolve(checkpoint, self.entries(), own, choice)
 
     def draft(
-        self, name: str, shown: Recipe, checkpoint: Checkpoint, layer: str, variant: str = "", **texts: Any
+        self,
+        name: str,
+        shown: Recipe,
+        checkpoint: Checkpoint,
+        layer: str,
+        variant: str = "",
+        by_hand: Fragment | None = None,
+        **texts: Any,
     ) -> Preset:
         """The preset that makes the recipe `shown` of what the checkpoint inherits, in one of `origins.LAYERS`.
 
         For a layer that is matched it gets the rule for this checkpoint: its hash and its name, its variant, its
         family. Where there is one of that name, the rest of it stays: what it says to other families and variants, and
-        what this Finisher does not know. `texts` are other fields, such as notes.
+        what this Finisher does not know. What is said `by_hand` is said even where it is inherited. `texts` are other
+        fields, such as notes.
         """
         entries = self.entries()
         there = next((item.preset for item in entries if item.preset.key == key_of(name)), Preset(name))
@@ -87,7 +95,7 @@ class Library:
         match = resolving.rule_for(checkpoint, layer, there.match, variant)
         said = resolving.to_save(shown, checkpoint, entries, layer, name, variant)
         below = resolving.below(checkpoint, entries, layer, name, variant)
-        return replace(edited(there, shown, said, below, checkpoint), name=name, match=match)
+        return replace(edited(there, shown, said, below, checkpoint, by_hand or {}), name=name, match=match)
 
     def name_for(self, checkpoint: Checkpoint, layer: str, variant: str = "") -> str:
         """What to save under for a layer: the user's preset that is used there, or a name that is free."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from lib_finisher.controls import Control, controls_of
@@ -14,15 +15,19 @@ from lib_finisher.presets.resolve import parts_for, said_to
 from lib_finisher.recipe import SECTIONS, Recipe
 
 _Part = dict[str, dict[str, Any]]
+_NOTHING: Fragment = MappingProxyType({})
 
 
-def edited(there: Preset, shown: Recipe, said: Fragment, below: Inherited, checkpoint: Checkpoint) -> Preset:
+def edited(
+    there: Preset, shown: Recipe, said: Fragment, below: Inherited, checkpoint: Checkpoint, by_hand: Fragment = _NOTHING
+) -> Preset:
     """The preset `there`, changed so that it makes the recipe `shown` of what lies `below` it for the checkpoint.
 
     `said` is what differs between those two, see `resolve.to_save`. A control that has its value already stays as it is
     said, for other checkpoints too. Another one is changed in the strongest part that says it to this checkpoint (that
     for its variant or family), and otherwise in the recipe; where nothing else says it and it is inherited, it is said
     no more. Stages and controls that this Finisher does not know stay.
+    What is said `by_hand` outside passes and has its value already is said in the recipe, if nothing says it.
     """
     whole = laid_over(below.said, usable(said_to(there, checkpoint))[0])
     version = min(below.version, there.version)
@@ -37,6 +42,9 @@ def edited(there: Preset, shown: Recipe, said: Fragment, below: Inherited, check
         for row in controls_of(settings):
             value = getattr(shown[section], row.name)
             if value == getattr(before[section], row.name):
+                said_here = any(row.name in part.get(section, {}) for part in parts)
+                if row.kind != "passes" and row.name in by_hand.get(section, {}) and not said_here:
+                    recipe.setdefault(section, {})[row.name] = value
                 continue
             inherited = row.name not in said.get(section, {})
             _put(parts, section, row, written(row, value, checkpoint.family, every, version), inherited)

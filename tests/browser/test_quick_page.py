@@ -52,6 +52,8 @@ def test_faces_and_twice_the_size_are_two_clicks(page: Any) -> None:
     choose(page, "Faces + 2×")
     assert on(page) == {"detail", "upscale"}
     assert recipe(page) == {"preset": "Faces + 2×"}
+    # One mark, at the choice: none at the switches, and a chosen preset of another kind goes on marking them.
+    assert not page.locator("[id^='finisher-txt2img-'][id$='-on-mark']").count()
     assert page.locator(f"{QUICK} [aria-pressed=true]").all_inner_texts() == ["Faces + 2×"]
     # By the keyboard too; pressed again it is let go.
     page.locator(f"{QUICK} button", has_text="Everything").focus()

@@ -428,3 +428,15 @@ def test_what_a_preset_cannot_have_here_is_told_with_the_recipe(around: Surround
         assert sum(words in note for note in notes) == 1, words
     assert (resolved.recipe["refine"].sampler, resolved.recipe["detail"].passes[1].active) == ("", False)
     assert ask(around, "show", recipe={"version": 2, "preset": ["none", "Elsewhere"]})["notes"] == list(notes)
+
+
+def test_what_is_said_by_hand_is_saved_even_where_it_is_inherited(around: Surroundings) -> None:
+    assert read_recipe({"version": 2}, "sdxl")["refine"].denoising_strength == 0.35
+    less = {"version": 2, "preset": "none", "grade": {"grain": 0.3}}
+    typed = {**less, "refine": {"denoising_strength": 0.35}}
+    for name, recipe in (("Typed", typed), ("Less", less)):
+        ask(around, "save", recipe=recipe, layer="chosen", name=name)
+    said, unsaid = (around.library.store.get(name).recipe for name in ("Typed", "Less"))
+    assert said["refine"]["denoising_strength"] == 0.35
+    assert "denoising_strength" not in unsaid["refine"], "what nobody said is inherited as before"
+    assert said["grade"] == unsaid["grade"]

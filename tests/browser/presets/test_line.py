@@ -87,10 +87,28 @@ def test_a_change_is_marked_kept_even_at_the_tables_default_and_taken_back_by_it
     page.check("#finisher-txt2img-extend-on")
     assert given(page) == {}
     edits(page, "No changes of yours.")
+    # Typed where nothing of the user's was, the inherited value is meant.
+    type_into(page, f"{GRADE}-row-contrast", "0.2")
+    assert given(page) == {"grade": {"contrast": 0.2}}
+    letter, told = mark(page, f"{GRADE}-row-contrast")
+    assert letter == "•" and "what is inherited too" in told
+    edits(page, "1 change of yours")
+    page.click(f"[id='{GRADE}-row-contrast-mark']")
+    assert given(page) == {}
+
+
+def test_a_pass_names_what_was_typed_as_inherited(page: Any) -> None:
+    inherited = page.input_value(f"#{DETAIL}-row-denoising_strength")
+    type_into(page, f"{DETAIL}-row-denoising_strength", inherited)
+    first, _ = given(page)["detail"]["passes"]
+    assert first == {"confidence": 0.4, "denoising_strength": float(inherited)}
+    assert mark(page, f"{DETAIL}-row-denoising_strength")[0] == "•"
+    page.click(f"[id='{DETAIL}-row-denoising_strength-mark']")
+    assert given(page) == {}
 
 
 def test_inherited_passes_are_taken_over_whole_and_given_back(page: Any) -> None:
-    assert "pass 1 of 2" in page.inner_text(f".finisher-row:has(#{DETAIL}-on)")
+    assert "Pass 1 of 2." in page.inner_text(f".finisher-row:has(#{DETAIL}-on)")
     before = ran(page)
     page.click(f"#{DETAIL}-pen")
     page.click(f"#{DETAIL}-more-pass-1")
