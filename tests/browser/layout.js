@@ -48,6 +48,19 @@
     return pen.measureText(text).width;
   }
 
+  // Words of a label or of help that go on in the next line; names of files may.
+  function broken() {
+    const words = (text) => [...text.data.matchAll(/\p{L}+/gu)].filter((word) => {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1;
+    });
+    const texts = (node) => [...node.childNodes].filter((child) => child.nodeType === Node.TEXT_NODE);
+    return all(TEXTS).filter((node) => !node.matches(".finisher-fault, .finisher-catalogue-list *"))
+      .flatMap((node) => texts(node).flatMap(words).map(([word]) => `broken: ${word} in ${name(node)}`));
+  }
+
   function cutOff() {
     const found = all(TEXTS).filter((node) => node.clientWidth && node.scrollWidth > node.clientWidth + 1);
     const fields = all("select:not(.finisher-pick), input[type=number], input[type=text]").filter((field) => {
@@ -56,7 +69,7 @@
       const text = field.tagName === "SELECT" ? field.selectedOptions[0].textContent : (field.type === "text" ? "" : field.value) || field.placeholder;
       return width(text, style) > field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) + 1;
     });
-    return [...found, ...fields].map((node) => `cut off: ${name(node)}`);
+    return [...[...found, ...fields].map((node) => `cut off: ${name(node)}`), ...broken()];
   }
 
   function sizes() {
