@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from lib_finisher.finished import StageReport
 from lib_finisher.plan.plan import Plan
@@ -87,7 +88,25 @@ def tell(text: str) -> None:
     sys.stdout.flush()
 
 
+def tell_along(text: str) -> None:
+    """A line on standard output about what goes on, whether or not somebody can still read it."""
+    write_along(sys.stdout, text + "\n")
+
+
 def warn(text: str) -> None:
-    """A line on standard error."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """A line on standard error, where somebody can still read it: a terminal may be closed, a disk full."""
+    write_along(sys.stderr, text + "\n")
+
+
+def give_up(stream: TextIO) -> None:
+    """Let a stream that nobody can read swallow what is written: what waits in it must not fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def write_along(stream: TextIO, text: str) -> None:
+    """Write a text for whoever still reads; the run goes on where nobody does."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        give_up(stream)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from lib_finisher.batch.finish import finish_files
 from lib_finisher.batch.inputs import Inputs, inputs_of
@@ -16,11 +13,12 @@ from lib_finisher.batch.records import Records
 from lib_finisher.batch.report import FileReport
 from lib_finisher.batch.saving import Saving
 from lib_finisher.cli.checks import check_before_work, saving_of
-from lib_finisher.cli.console import tell, warn
+from lib_finisher.cli.console import tell, tell_along, warn
 from lib_finisher.cli.options import add_run_options, cache_folder
 from lib_finisher.cli.progress import ProgressLine
 from lib_finisher.cli.run import Run, composed
 from lib_finisher.cli.status import FINISHED, INTERRUPTED, NOT_USABLE, SOME_FAILED
+from lib_finisher.cli.stopping import stopped_by_signals
 from lib_finisher.cli.summary import (
     left_out_of,
     picture_text,
@@ -77,17 +75,17 @@ def finish(options: argparse.Namespace) -> int:
         FileReport(folder, None, f"{folder}: the folder cannot be read ({why}).") for folder, why in inputs.unreadable
     ]
     kept = len(reports)
-    before = _on_interrupt(control)
     try:
-        if not options.json:
-            tell(f"engine: {run.host.capabilities.engine}")
-            for remark in run.host.remarks():
-                tell(f"  note: {remark}")
-        for report in _finished(options, run, inputs, saving, control, progress):
-            reports.append(report)
-            progress.close()
+        with stopped_by_signals(control):
             if not options.json:
-                tell(picture_text(report))
+                tell_along(f"engine: {run.host.capabilities.engine}")
+                for remark in run.host.remarks():
+                    tell_along(f"  note: {remark}")
+            for report in _finished(options, run, inputs, saving, control, progress):
+                reports.append(report)
+                progress.close()
+                if not options.json:
+                    tell_along(picture_text(report))
     except KeyboardInterrupt:
         warn("finisher: stopped at once")
     except Exception as error:
@@ -97,7 +95,6 @@ def finish(options: argparse.Namespace) -> int:
         raise
     finally:
         progress.close()
-        signal.signal(signal.SIGINT, before)
     reports = _complete(reports, kept, files, "not begun: the run was interrupted")
     left_out = _end(options, run, inputs, reports)
     if not reports:
@@ -112,7 +109,7 @@ def finish(options: argparse.Namespace) -> int:
 
 def _finished(
     options: argparse.Namespace, run: Run, inputs: Inputs, saving: Saving, control: Control, progress: ProgressLine
-) -> Any:
+) -> Iterator[FileReport]:
     store = None if options.no_cache else ResultStore(options.cache or cache_folder() / "results")
     pipeline = Pipeline(
         run.host, run.detectors.detect, run.recipe, store, progress, control,
@@ -169,15 +166,3 @@ def _nothing(inputs: Inputs) -> str:
     if inputs.deeper:
         return f"finisher: there are pictures only below {inputs.deeper[0]}; --recursive looks into sub-folders"
     return "finisher: there is no picture in what was given"
-
-
-def _on_interrupt(control: Control) -> Any:
-    """The first Ctrl-C lets the run end cleanly, the second ends it at once."""
-
-    def stop(number: int, current: FrameType | None) -> None:
-        if control.interrupted:
-            raise KeyboardInterrupt
-        warn("\nfinisher: stopping; what is complete is saved (Ctrl-C again to stop at once)")
-        control.interrupt()
-
-    return signal.signal(signal.SIGINT, stop)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lib_finisher import __version__
 from lib_finisher.cli import detectors, presets
-from lib_finisher.cli.console import program, warn
+from lib_finisher.cli.console import give_up, program, warn
 from lib_finisher.cli.finish import add_options as add_finish_options
 from lib_finisher.cli.finish import finish as finish_pictures
 from lib_finisher.cli.options import add_recipe_options, add_run_options, cache_folder
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has had enough, as `head` has; the flush at exit must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         return INTERRUPTED
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from lib_finisher.batch.finish import Begun
+from lib_finisher.cli.console import write_along
 from lib_finisher.events import BatchStarted, Event, ModelStep, PictureStarted, Progress, StageFinished, StageStarted
 
 _BAR = 24
@@ -63,8 +64,7 @@ class ProgressLine:
     def close(self) -> None:
         """Leave a clean line behind."""
         if self._terminal:
-            self._stream.write("\r\x1b[2K")
-            self._stream.flush()
+            self._write("\r\x1b[2K")
 
     @property
     def share(self) -> float:
@@ -103,8 +103,10 @@ class ProgressLine:
 
     def _draw(self) -> None:
         self._shown = self._clock()
-        self._stream.write(f"\r\x1b[2K{self.text()}" if self._terminal else f"finisher: {self.text()}\n")
-        self._stream.flush()
+        self._write(f"\r\x1b[2K{self.text()}" if self._terminal else f"finisher: {self.text()}\n")
+
+    def _write(self, text: str) -> None:
+        write_along(self._stream, text)
 
 
 def _clock(seconds: float) -> str:

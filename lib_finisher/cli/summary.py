@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib_finisher.batch.inputs import Inputs
 from lib_finisher.batch.report import FileReport
-from lib_finisher.cli.console import report_table, tell, warn
+from lib_finisher.cli.console import report_table, tell_along, warn
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.json_text import json_text
 from lib_finisher.whole_files import write_whole
@@ -37,9 +37,9 @@ def tell_end(reports: Sequence[FileReport], inputs: Inputs, left_out: Sequence[s
         parts.append(f"{statuses['failed']} failed")
     if inputs.results:
         parts.append(f"{len(inputs.results)} left alone as results of Finisher (--take-results takes them)")
-    tell("\n" + ", ".join(parts))
+    tell_along("\n" + ", ".join(parts))
     for line in left_out:
-        tell(f"left out: {line}")
+        tell_along(f"left out: {line}")
 
 
 def left_out_of(reports: Sequence[FileReport]) -> list[str]:

@@ -347,8 +347,23 @@ def test_an_empty_folder_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert "no picture" in capfd.readouterr().err
 
 
-def test_as_a_program_with_ctrl_c(tmp_path: Path) -> None:
-    """A real process: Ctrl-C keeps what is complete and says so; the next run takes it up."""
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is always full")
+@pytest.mark.parametrize("streams", [("stdout",), ("stderr",), ("stdout", "stderr")], ids="+".join)
+def test_a_run_goes_on_where_nobody_can_read_of_it(tmp_path: Path, streams: tuple[str, ...]) -> None:
+    call = [
+        sys.executable, "-m", "lib_finisher", "finish", str(PORTRAIT), "--out", str(tmp_path), "--no-cache",
+        "--set=detail.enabled=false", "--set=upscale.enabled=false", "--set=grade.enabled=true",
+    ]  # fmt: skip
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(call, cwd=ROOT, check=False, **dict.fromkeys(streams, full))
+    assert done.returncode == 0
+    assert (tmp_path / "astronaut.png").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends programs no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_as_a_program_that_is_told_to_stop(tmp_path: Path, name: str) -> None:
+    """A real process: what is complete is kept and said; the next run takes it up."""
     import signal
     import time
 
@@ -362,7 +377,7 @@ def test_as_a_program_with_ctrl_c(tmp_path: Path) -> None:
     while time.monotonic() < deadline and not list((tmp_path / "cache").rglob("*.json")):
         time.sleep(0.05)
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     report = json.loads(out)["pictures"][0]
