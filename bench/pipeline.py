@@ -30,6 +30,7 @@ from lib_finisher.imaging.geometry import Size
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import default_recipe
 from lib_finisher.stages.stage import Work
+from tools.fetch_weights import FOLDER
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.png"
 
@@ -64,8 +65,8 @@ def _reference() -> dict[str, float]:
 
 
 def _chain(portrait: Pixels) -> list[dict[str, Any]]:
-    """The default recipe on the portrait, stage by stage."""
-    host = EmbeddedHost()
+    """The default recipe on the portrait, stage by stage, with the upscaler model that the set-up fetches."""
+    host = EmbeddedHost(FOLDER)
     done = Pipeline(host, Detectors().detect, default_recipe(host.model().family)).run([Work(portrait)])[0]
     return [
         {

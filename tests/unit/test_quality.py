@@ -281,6 +281,8 @@ def test_another_frame_is_not_measured(face: Pixels) -> None:
     assert one_frame(Size(333, 217), Size(666, 434))
     assert one_frame(Size(333, 217), Size(456, 297))
     assert not one_frame(Size(333, 217), Size(333, 230))
+    # A pixel before is four after.
+    assert one_frame(Size(101, 75), Size(404, 304)) and not one_frame(Size(101, 75), Size(404, 316))
 
 
 @pytest.mark.parametrize("side", [701, 1100])
