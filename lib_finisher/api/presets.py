@@ -4,76 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from lib_finisher.api import presets_told as told
+from lib_finisher.api.preset_context import OUTSIDE, PresetContext, resolved_for, split
 from lib_finisher.api.problems import Problem, RequestError, from_settings, shown, unknown_keys
 from lib_finisher.controls import SettingsError
 from lib_finisher.presets import share
 from lib_finisher.presets.errors import PresetError
-from lib_finisher.presets.fragment import accepted_part, known_part
-from lib_finisher.presets.library import Library
-from lib_finisher.presets.matching import Checkpoint, Entry
-from lib_finisher.presets.missing import Here, with_what_is_here
-from lib_finisher.presets.origins import LAYERS, YOU
+from lib_finisher.presets.fragment import known_part
+from lib_finisher.presets.matching import Entry
+from lib_finisher.presets.origins import LAYERS
 from lib_finisher.presets.preset import Fragment, Preset, key_of
-from lib_finisher.presets.resolve import Resolved, masked, read_choice
+from lib_finisher.presets.resolve import masked, read_choice
 from lib_finisher.presets.store import NEW
-from lib_finisher.recipe import ABOUT, SECTIONS, write_recipe
-
-CHOICE = "preset"
-"""The key of a recipe's data that says which presets are used; "auto" where it is missing."""
-
-PASTED = "pasted"
-"""True in the data of a recipe that came with a picture's infotext, or the notes on that text: what is wrong in it is
-left out alone."""
-
-OUTSIDE = (CHOICE, PASTED, *ABOUT)
-"""What a recipe's data says besides the stages."""
+from lib_finisher.recipe import SECTIONS, write_recipe
 
 
-@dataclass(frozen=True, eq=False)
-class Surroundings:
-    """The presets, the checkpoint that is asked about, and the models that the host has."""
-
-    library: Library
-    checkpoint: Checkpoint
-    here: Here
-
-
-def split(data: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """(which presets are chosen, the rest): the data of a recipe as the page and API clients send it."""
-    return data.get(CHOICE), {key: value for key, value in data.items() if key not in (CHOICE, PASTED)}
-
-
-def without_wrong_values(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The data of a recipe as the page sends it, without what cannot be used, and a line for each thing left out."""
-    kept, notes = accepted_part(split(data)[1])
-    of_text = data.get(PASTED)
-    said = tuple(map(str, of_text)) if isinstance(of_text, list) else ()
-    return {**{key: data[key] for key in (CHOICE, PASTED) if key in data}, **kept}, (*said, *notes)
-
-
-def resolved_for(data: Mapping[str, Any], around: Surroundings) -> tuple[Resolved, tuple[str, ...]]:
-    """The recipe that runs, with every missing model of a preset replaced, and what is to be told.
-
-    What the user says by hand is not replaced; a stage or control that is not known is left out alone, as in a preset.
-    Raises SettingsError for a value that is not accepted.
-    """
-    chosen, own = split(data)
-    own, left_out = known_part(own)
-    try:
-        resolved = around.library.resolve(around.checkpoint, own, read_choice(chosen))
-    except PresetError as error:
-        raise SettingsError([f"{CHOICE}: {error}"]) from error
-    by_hand = frozenset(path for path, origin in resolved.origins.items() if origin.layer == YOU)
-    recipe, notes = with_what_is_here(resolved.recipe, around.here, resolved.instead, by_hand)
-    return replace(resolved, recipe=recipe), (*left_out, *resolved.notes, *notes)
-
-
-def answer(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def answer(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """What is answered to {"action": ..., ...}; see ACTIONS. Raises RequestError, PresetError and SettingsError."""
     action = data.get("action")
     if not isinstance(action, str) or action not in ACTIONS:
@@ -95,7 +45,7 @@ def answer(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         raise RequestError(from_settings(error, "recipe")) from error
 
 
-def _show(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _show(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """The effective recipe, where every value comes from, the presets there are and which this checkpoint gets.
 
     "inherited" is the recipe without the user's own values; "pass_defaults" what a pass of the user's own list has
@@ -136,7 +86,7 @@ def _show(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _save(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _save(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """Save what is shown for a layer ("checkpoint", "variant", "family", "everything") or as a preset to choose.
 
     "masked" names what a stronger preset says otherwise, so that it would not be as shown without the user's values.
@@ -170,20 +120,20 @@ def _save(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     }
 
 
-def _delete(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _delete(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """Delete one of the user's presets."""
     backup = around.library.store.delete(data["name"], data.get("expected"))
     undo = [{"action": "restore", "file": backup.file, "expected": NEW}]
     return {"backup": backup.file, "undo": undo, **told.listed(around.library)}
 
 
-def _restore(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _restore(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """Bring an earlier version back, in the place of whatever has its name now, or only of the revision "expected"."""
     restored = around.library.store.restore(data["file"], data.get("expected"))
     return {"saved": told.summary(Entry(restored)), **told.listed(around.library)}
 
 
-def _rename(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _rename(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """Give a preset another name."""
     before = around.library.store.get(data["name"]).name
     renamed = around.library.store.rename(before, data["new"], data.get("expected"))
@@ -191,12 +141,12 @@ def _rename(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     return {"saved": told.summary(Entry(renamed)), "undo": undo, **told.listed(around.library)}
 
 
-def _duplicate(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _duplicate(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """Store a copy of a preset, also of a built-in one, as the user's own: unlocked, and to be chosen."""
     return _stored(around.library.duplicate(data["name"], data.get("new", "")), around)
 
 
-def _lock(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _lock(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """Lock a preset against changes ("on": true), or unlock it."""
     on = data["on"]
     if not isinstance(on, bool):
@@ -206,14 +156,14 @@ def _lock(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     return {"saved": told.summary(Entry(locked)), "undo": undo, **told.listed(around.library)}
 
 
-def _get(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _get(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """One preset, whole."""
     entry = around.library.get(data["name"])
     earlier = told.backups(around.library, entry.preset.name)
     return {**told.summary(entry), "data": entry.preset.as_json(), "backups": earlier}
 
 
-def _put(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _put(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """Store a preset that is given whole, as "get" answers it in "data"."""
     presets = share.read_bundle(json.dumps(data["data"], ensure_ascii=True), "imported")
     if len(presets) != 1:
@@ -222,13 +172,13 @@ def _put(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     return _stored(around.library.store.save(presets[0], data.get("expected")), around, before)
 
 
-def _compare(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _compare(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """What two presets say differently, control by control."""
     first, second = (around.library.get(data[key]).preset for key in ("first", "second"))
     return {"differences": [told.change(item) for item in share.difference(first, second)]}
 
 
-def _export(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _export(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """One or many presets as the text of one file; without names all of the user's."""
     names = _names(data)
     entries = around.library.entries()
@@ -238,7 +188,7 @@ def _export(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     return {"text": share.export(item.preset for item in chosen)}
 
 
-def _import(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _import(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """What importing a file's text would do; with "how" ("keep", "replace", "rename") it is done.
 
     "names" leaves out all presets of the file but those.
@@ -262,13 +212,13 @@ def _import(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     return {"imported": imported, "undo": undo, **told.listed(library)}
 
 
-def _from_infotext(data: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
+def _from_infotext(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
     """Store what a picture's infotext tells as a preset to choose."""
     preset = share.from_infotext(data["text"], data["name"])
     return {**_stored(around.library.store.save(preset, NEW), around), "notes": list(preset.left_out)}
 
 
-_Act = Callable[[Mapping[str, Any], Surroundings], dict[str, Any]]
+_Act = Callable[[Mapping[str, Any], PresetContext], dict[str, Any]]
 
 ACTIONS: Mapping[str, tuple[_Act, tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
     {
@@ -299,7 +249,7 @@ _TEXTS = (
 )  # fmt: skip
 
 
-def _stored(preset: Preset, around: Surroundings, before: Preset | None = None) -> dict[str, Any]:
+def _stored(preset: Preset, around: PresetContext, before: Preset | None = None) -> dict[str, Any]:
     undo = told.undo_save(around.library, before, preset)
     return {"saved": told.summary(Entry(preset)), "undo": undo, **told.listed(around.library)}
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from lib_finisher.api.pictures import png
-from lib_finisher.api.presets import OUTSIDE
+from lib_finisher.api.preset_context import OUTSIDE
 from lib_finisher.api.problems import Problem, RequestError, shown, unknown_keys
 from lib_finisher.api.requests import RANDOM_SEED, FinishRequest, Limits, Offer, Reading, json_object, read_plan
 from lib_finisher.finished import Finished

@@ -16,7 +16,8 @@ import gradio
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from lib_finisher.api.presets import Surroundings, answer, resolved_for  # noqa: E402
+from lib_finisher.api.preset_context import PresetContext, resolved_for  # noqa: E402
+from lib_finisher.api.presets import answer  # noqa: E402
 from lib_finisher.api.problems import RequestError  # noqa: E402
 from lib_finisher.controls import SettingsError  # noqa: E402
 from lib_finisher.presets.errors import PresetError  # noqa: E402
@@ -63,8 +64,8 @@ class Presets:
     def __init__(self, folder: Path) -> None:
         self.library = Library(folder)
 
-    def around(self, checkpoint: str) -> Surroundings:
-        return Surroundings(self.library, CHECKPOINTS[checkpoint], CHOICES)
+    def around(self, checkpoint: str) -> PresetContext:
+        return PresetContext(self.library, CHECKPOINTS[checkpoint], CHOICES)
 
     def answered(self, text: str) -> str:
         data = json.loads(text)

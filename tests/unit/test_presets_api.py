@@ -11,14 +11,8 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.api.presets import (
-    ACTIONS,
-    Surroundings,
-    answer,
-    resolved_for,
-    split,
-    without_wrong_values,
-)
+from lib_finisher.api.preset_context import PresetContext, resolved_for, split, without_wrong_values
+from lib_finisher.api.presets import ACTIONS, answer
 from lib_finisher.api.problems import RequestError
 from lib_finisher.controls import SettingsError
 from lib_finisher.imaging.geometry import Size
@@ -39,30 +33,30 @@ SDXL = Preset("All SDXL", {"grade": {"contrast": 0.2}, "refine": {"steps": 22}},
 
 
 @pytest.fixture()
-def around(tmp_path: Path) -> Surroundings:
+def around(tmp_path: Path) -> PresetContext:
     library = Library(tmp_path / "presets")
     for preset in (MINE, SDXL):
         library.store.save(preset, "")
-    return Surroundings(library, CHECKPOINT, HERE)
+    return PresetContext(library, CHECKPOINT, HERE)
 
 
-def ask(around: Surroundings, action: str, **fields: Any) -> dict[str, Any]:
+def ask(around: PresetContext, action: str, **fields: Any) -> dict[str, Any]:
     """The answer as the page gets it."""
     return json.loads(json.dumps(answer({"action": action, "id": "1", **fields}, around)))  # type: ignore[no-any-return]
 
 
-def take_back(around: Surroundings, told: dict[str, Any]) -> None:
+def take_back(around: PresetContext, told: dict[str, Any]) -> None:
     assert told["undo"], "there is something to undo"
     for request in told["undo"]:
         answer(request, around)
 
 
-def stored(around: Surroundings) -> dict[str, Any]:
+def stored(around: PresetContext) -> dict[str, Any]:
     """What the folder holds, without the dates of changes."""
     return {item.name: replace(item, changed="", created="").as_json() for item in around.library.store.load().presets}
 
 
-def test_show_tells_values_origins_and_reasons(around: Surroundings) -> None:
+def test_show_tells_values_origins_and_reasons(around: PresetContext) -> None:
     told = ask(around, "show", recipe={"grade": {"grain": 0.3}})
     assert told["checkpoint"] == {
         "name": CHECKPOINT.name, "family": "sdxl", "variants": ["pony"], "reason": "told by a test",
@@ -78,7 +72,7 @@ def test_show_tells_values_origins_and_reasons(around: Surroundings) -> None:
     assert len(told["presets"]) == 2 + len(BUILT_IN)
 
 
-def test_a_file_that_was_set_aside_is_told_while_it_lies_there(around: Surroundings) -> None:
+def test_a_file_that_was_set_aside_is_told_while_it_lies_there(around: PresetContext) -> None:
     file = around.library.store.folder / "half.json"
     file.write_text('{"finisher_preset": 1, "na')
     os.utime(file, (time.time() - 60,) * 2)
@@ -90,7 +84,7 @@ def test_a_file_that_was_set_aside_is_told_while_it_lies_there(around: Surroundi
     assert ask(around, "show", recipe={})["problems_of_files"] == []
 
 
-def test_show_tells_what_a_pass_has_by_itself_under_the_family(around: Surroundings) -> None:
+def test_show_tells_what_a_pass_has_by_itself_under_the_family(around: PresetContext) -> None:
     flux = replace(around, checkpoint=Checkpoint("flow.safetensors", family="flux"))
     there, other = ask(around, "show"), ask(flux, "show")
     assert there["pass_defaults"]["detail"]["denoising_strength"] == 0.35
@@ -99,7 +93,7 @@ def test_show_tells_what_a_pass_has_by_itself_under_the_family(around: Surroundi
     assert other["pass_defaults"]["detail"].keys() == other["inherited"]["detail"]["passes"][0].keys()
 
 
-def test_show_tells_where_to_save(around: Surroundings) -> None:
+def test_show_tells_where_to_save(around: PresetContext) -> None:
     revision = {item.name: item.revision for item in around.library.store.load().presets}
     assert ask(around, "show")["targets"] == [
         {"layer": "checkpoint", "variant": "", "name": "Mine", "revision": revision["Mine"]},
@@ -111,7 +105,7 @@ def test_show_tells_where_to_save(around: Surroundings) -> None:
     assert [item["layer"] for item in ask(unknown, "show")["targets"]] == ["checkpoint", "everything"]
 
 
-def test_show_follows_the_choice(around: Surroundings) -> None:
+def test_show_follows_the_choice(around: PresetContext) -> None:
     assert ask(around, "show", recipe={"preset": "none"})["used"] == []
     told = ask(around, "show", recipe={"preset": ["none", "All SDXL"]})
     assert [(item["name"], item["layer"]) for item in told["used"]] == [("All SDXL", "chosen")]
@@ -127,13 +121,13 @@ def test_show_follows_the_choice(around: Surroundings) -> None:
         ask(around, "show", recipe={"refine": {"steps": "many"}})
 
 
-def test_what_is_not_here_is_replaced_in_presets_and_left_alone_in_what_is_asked_by_hand(around: Surroundings) -> None:
+def test_what_is_not_here_is_replaced_in_presets_and_left_alone_in_what_is_asked_by_hand(around: PresetContext) -> None:
     gone = {"passes": [{"upscaler": "4x-Gone"}]}
     around.library.store.save(Preset("Gone", {"upscale": gone}), "")
     resolved, notes = resolved_for({"preset": "Gone"}, around)
     assert resolved.recipe["upscale"].passes[0].upscaler == "auto"
     assert any("4x-Gone" in note for note in notes)
-    plain = Surroundings(Library(around.library.store.folder / "empty"), CHECKPOINT, HERE)
+    plain = PresetContext(Library(around.library.store.folder / "empty"), CHECKPOINT, HERE)
     resolved, notes = resolved_for({"upscale": gone}, plain)
     assert resolved.recipe["upscale"].passes[0].upscaler == "4x-Gone" and not notes
     with pytest.raises(SettingsError, match="preset: there is no preset"):
@@ -156,7 +150,7 @@ def test_the_choice_is_not_part_of_the_recipe() -> None:
     ],
 )
 def test_what_is_saved_makes_what_was_shown_and_can_be_undone(
-    around: Surroundings, layer: str, fields: dict[str, Any], name: str
+    around: PresetContext, layer: str, fields: dict[str, Any], name: str
 ) -> None:
     recipe = {"repair": {"enabled": True}, "grade": {"grain": 0.4}}
     shown, before = ask(around, "show", recipe=recipe)["values"], stored(around)
@@ -170,19 +164,19 @@ def test_what_is_saved_makes_what_was_shown_and_can_be_undone(
     assert stored(around) == before
 
 
-def test_what_a_stronger_preset_says_otherwise_is_told(around: Surroundings) -> None:
+def test_what_a_stronger_preset_says_otherwise_is_told(around: PresetContext) -> None:
     told = ask(around, "save", recipe={"refine": {"steps": 12}, "grade": {"grain": 0.4}}, layer="family")
     assert told["masked"] == [{"path": "refine.steps", "layer": "checkpoint", "preset": "Mine"}]
 
 
-def test_a_save_twice_has_nothing_to_undo(around: Surroundings) -> None:
+def test_a_save_twice_has_nothing_to_undo(around: PresetContext) -> None:
     recipe = {"grade": {"grain": 0.4}}
     ask(around, "save", recipe=recipe, layer="checkpoint")
     again = ask(around, "save", recipe=recipe, layer="checkpoint")
     assert again["undo"] == [] and len(again["backups"]) == 1
 
 
-def test_one_stage_can_be_saved(around: Surroundings) -> None:
+def test_one_stage_can_be_saved(around: PresetContext) -> None:
     recipe = {"version": 2, "refine": {"steps": 12}, "grade": {"grain": 0.4}}
     told = ask(around, "save", recipe=recipe, layer="chosen", name="Grain", stage="grade")
     assert told["saved"]["stage"] == "grade"
@@ -191,7 +185,7 @@ def test_one_stage_can_be_saved(around: Surroundings) -> None:
         ask(around, "save", recipe=recipe, layer="chosen", name="Moon", stage="moon")
 
 
-def test_a_save_says_which_revision_it_has_seen(around: Surroundings) -> None:
+def test_a_save_says_which_revision_it_has_seen(around: PresetContext) -> None:
     with pytest.raises(Conflict, match="is there already"):
         ask(around, "save", recipe={}, layer="chosen", name="Mine", expected="")
     with pytest.raises(Conflict, match="changed in the meantime"):
@@ -202,7 +196,7 @@ def test_a_save_says_which_revision_it_has_seen(around: Surroundings) -> None:
         ask(around, "save", recipe={}, layer="variant", variant="noobai")
 
 
-def test_delete_rename_duplicate_and_lock_are_undone(around: Surroundings) -> None:
+def test_delete_rename_duplicate_and_lock_are_undone(around: PresetContext) -> None:
     before = stored(around)
     told = ask(around, "delete", name="Mine")
     assert "Mine" not in stored(around) and told["backup"] == told["undo"][0]["file"]
@@ -227,7 +221,7 @@ def test_delete_rename_duplicate_and_lock_are_undone(around: Surroundings) -> No
     assert stored(around) == before
 
 
-def test_a_copy_does_not_take_the_place_of_the_first(around: Surroundings) -> None:
+def test_a_copy_does_not_take_the_place_of_the_first(around: PresetContext) -> None:
     ask(around, "duplicate", name="Mine", new="Mine for tests")
     assert [item["name"] for item in ask(around, "show")["used"]] == ["All SDXL", "Mine"]
     ask(around, "duplicate", name="Portrait")
@@ -238,7 +232,7 @@ def test_a_copy_does_not_take_the_place_of_the_first(around: Surroundings) -> No
         ask(around, "duplicate", name="Mine", new="All SDXL")
 
 
-def test_a_preset_is_read_and_stored_whole(around: Surroundings) -> None:
+def test_a_preset_is_read_and_stored_whole(around: PresetContext) -> None:
     told = ask(around, "get", name="mine")
     assert told["data"]["recipe"] == {"version": 2, "refine": {"steps": 30}} and told["source"] == "yours"
     before = stored(around)
@@ -254,7 +248,7 @@ def test_a_preset_is_read_and_stored_whole(around: Surroundings) -> None:
     assert ask(around, "get", name="Portrait")["source"] == "built in"
 
 
-def test_an_earlier_version_comes_back(around: Surroundings) -> None:
+def test_an_earlier_version_comes_back(around: PresetContext) -> None:
     ask(around, "save", recipe={"refine": {"steps": 3}}, layer="checkpoint")
     (backup,) = ask(around, "get", name="Mine")["backups"]
     assert ask(around, "restore", file=backup["file"])["saved"]["name"] == "Mine"
@@ -264,7 +258,7 @@ def test_an_earlier_version_comes_back(around: Surroundings) -> None:
             ask(around, "restore", file=file)
 
 
-def test_an_undo_overwrites_nothing_that_was_saved_since(around: Surroundings) -> None:
+def test_an_undo_overwrites_nothing_that_was_saved_since(around: PresetContext) -> None:
     store = around.library.store
     saved = ask(around, "save", recipe={"refine": {"steps": 3}}, layer="checkpoint")
     theirs = store.save(replace(store.get("Mine"), recipe={"refine": {"steps": 44}}), None)
@@ -285,7 +279,7 @@ def test_an_undo_overwrites_nothing_that_was_saved_since(around: Surroundings) -
     assert store.get("Yours").recipe == {"refine": {"steps": 44}}
 
 
-def test_a_backup_that_cannot_be_read_does_not_make_a_save_fail(around: Surroundings) -> None:
+def test_a_backup_that_cannot_be_read_does_not_make_a_save_fail(around: PresetContext) -> None:
     ask(around, "save", recipe={"version": 2, "refine": {"steps": 3}}, layer="checkpoint")
     (around.library.store.backups_folder / "mine.20990101-000000-000000.json").symlink_to("gone.json")
     told = ask(around, "save", recipe={"refine": {"steps": 4}}, layer="checkpoint")
@@ -294,14 +288,14 @@ def test_a_backup_that_cannot_be_read_does_not_make_a_save_fail(around: Surround
     assert around.library.store.get("Mine").recipe == {"refine": {"steps": 3}}
 
 
-def test_two_presets_are_compared(around: Surroundings) -> None:
+def test_two_presets_are_compared(around: PresetContext) -> None:
     told = ask(around, "compare", first="Mine", second="All SDXL")["differences"]
     assert {"path": "refine.steps", "first": 30, "second": 22} in told
     assert {"path": "grade.contrast", "second": 0.2} in told
     assert ask(around, "compare", first="Mine", second="mine") == {"differences": []}
 
 
-def test_what_is_exported_can_be_imported_elsewhere(around: Surroundings, tmp_path: Path) -> None:
+def test_what_is_exported_can_be_imported_elsewhere(around: PresetContext, tmp_path: Path) -> None:
     text = ask(around, "export")["text"]
     assert [item["name"] for item in json.loads(text)["presets"]] == ["All SDXL", "Mine"]
     assert [item["name"] for item in json.loads(ask(around, "export", names=["Portrait"])["text"])["presets"]] == [
@@ -320,7 +314,7 @@ def test_what_is_exported_can_be_imported_elsewhere(around: Surroundings, tmp_pa
     assert stored(elsewhere) == {}
 
 
-def test_an_import_is_looked_at_first(around: Surroundings) -> None:
+def test_an_import_is_looked_at_first(around: PresetContext) -> None:
     other = Preset("mine", {"refine": {"steps": 31}, "upscale": {"passes": [{"upscaler": "4x-Gone"}]}, "moon": {}})
     text, before = export([other, SDXL, Preset("New", {})]), stored(around)
     told = ask(around, "import", text=text)["preview"]
@@ -344,12 +338,12 @@ def test_an_import_is_looked_at_first(around: Surroundings) -> None:
         ask(around, "import", text="{")
 
 
-def test_a_bare_recipe_is_imported_under_the_name_given(around: Surroundings) -> None:
+def test_a_bare_recipe_is_imported_under_the_name_given(around: PresetContext) -> None:
     text = json.dumps(write_recipe(default_recipe()))
     assert [item["name"] for item in ask(around, "import", text=text, name="Bare")["preview"]] == ["Bare"]
 
 
-def test_an_infotext_becomes_a_preset_to_choose(around: Surroundings) -> None:
+def test_an_infotext_becomes_a_preset_to_choose(around: PresetContext) -> None:
     recipe = read_recipe({"grade": {"contrast": 0.33}}, "sdxl")
     text = finished_infotext("a cat\nSteps: 20, Seed: 1", Base(), Size(8, 8), recipe_pairs(recipe, "sdxl"))
     told = ask(around, "from infotext", text=text, name="Cat")
@@ -363,13 +357,13 @@ def test_an_infotext_becomes_a_preset_to_choose(around: Surroundings) -> None:
 
 
 @pytest.mark.parametrize("action", [None, 3, "", "shows", ["show"]])
-def test_another_action_is_refused(around: Surroundings, action: Any) -> None:
+def test_another_action_is_refused(around: PresetContext, action: Any) -> None:
     with pytest.raises(RequestError, match=r"action: .* must be show, save"):
         answer({"action": action}, around)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_unknown_missing_and_wrong_fields_are_refused(around: Surroundings, action: str) -> None:
+def test_unknown_missing_and_wrong_fields_are_refused(around: PresetContext, action: str) -> None:
     _, needed, more = ACTIONS[action]
     with pytest.raises(RequestError, match="nmae: there is no such field"):
         answer({"action": action, "nmae": 1}, around)
@@ -397,7 +391,7 @@ def test_unknown_missing_and_wrong_fields_are_refused(around: Surroundings, acti
     ],
 )  # fmt: skip
 def test_one_wrong_value_of_a_pasted_recipe_is_left_out_alone(
-    wrong: dict[str, Any], named: str, kept: tuple[str, Any], around: Surroundings
+    wrong: dict[str, Any], named: str, kept: tuple[str, Any], around: PresetContext
 ) -> None:
     right = {"version": 2, "preset": "none", "pasted": True, "grade": {"grain": 0.3}}
     usable, notes = without_wrong_values({**right, **wrong})
@@ -408,7 +402,7 @@ def test_one_wrong_value_of_a_pasted_recipe_is_left_out_alone(
     assert without_wrong_values(right) == (right, ())
 
 
-def test_a_program_is_refused_for_a_wrong_value_and_told_of_a_newer_version(around: Surroundings) -> None:
+def test_a_program_is_refused_for_a_wrong_value_and_told_of_a_newer_version(around: PresetContext) -> None:
     with pytest.raises(SettingsError, match=r"refine\.steps: 9000"):
         resolved_for({"version": 2, "refine": {"steps": 9000}}, around)
     resolved, notes = resolved_for({"version": 3, "preset": "none", "refine": {"glow": 1, "steps": 7}}, around)
@@ -416,7 +410,7 @@ def test_a_program_is_refused_for_a_wrong_value_and_told_of_a_newer_version(arou
     assert "version 3" in notes[0] and "refine.glow" in notes[1] and len(notes) == 2
 
 
-def test_what_a_preset_cannot_have_here_is_told_with_the_recipe(around: Surroundings) -> None:
+def test_what_a_preset_cannot_have_here_is_told_with_the_recipe(around: PresetContext) -> None:
     recipe = {
         "refine": {"sampler": "Gone", "glow": 1}, "detail": {"passes": [{}, {"detector": "gone.pt"}]},
         "upscale": {"passes": [{"upscaler": "Gone 4x"}]},
@@ -430,7 +424,7 @@ def test_what_a_preset_cannot_have_here_is_told_with_the_recipe(around: Surround
     assert ask(around, "show", recipe={"version": 2, "preset": ["none", "Elsewhere"]})["notes"] == list(notes)
 
 
-def test_what_is_said_by_hand_is_saved_even_where_it_is_inherited(around: Surroundings) -> None:
+def test_what_is_said_by_hand_is_saved_even_where_it_is_inherited(around: PresetContext) -> None:
     assert read_recipe({"version": 2}, "sdxl")["refine"].denoising_strength == 0.35
     less = {"version": 2, "preset": "none", "grade": {"grain": 0.3}}
     typed = {**less, "refine": {"denoising_strength": 0.35}}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.api.presets import without_wrong_values
+from lib_finisher.api.preset_context import without_wrong_values
 from lib_finisher.hosts.webui.arguments import read_arguments
 from lib_finisher.json_text import read_json
 from lib_finisher.presets.library import Library

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.api.presets import Surroundings, answer
+from lib_finisher.api.preset_context import PresetContext
+from lib_finisher.api.presets import answer
 from lib_finisher.presets.fragment import EVERY, Inherited, expanded, laid_over, usable
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint, Entry
@@ -47,7 +48,7 @@ def save(library: Library, checkpoint: Checkpoint, recipe: dict[str, Any], **fie
         "recipe": {"preset": "Mine", "version": SCHEMA, **recipe},
     }
     asked |= fields
-    told = answer(json.loads(json.dumps(asked)), Surroundings(library, checkpoint, {}))
+    told = answer(json.loads(json.dumps(asked)), PresetContext(library, checkpoint, {}))
     assert told["masked"] == []
     return library.store.get("Mine")
 

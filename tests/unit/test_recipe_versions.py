@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lib_finisher.api.presets import split
+from lib_finisher.api.preset_context import split
 from lib_finisher.controls import SettingsError
 from lib_finisher.hosts.webui.arguments import read_arguments
 from lib_finisher.infotext.writing import recipe_pairs

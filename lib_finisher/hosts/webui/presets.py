@@ -11,7 +11,8 @@ from typing import Any
 
 from modules import paths_internal
 
-from lib_finisher.api.presets import CHOICE, PASTED, Surroundings, answer, resolved_for, without_wrong_values
+from lib_finisher.api.preset_context import CHOICE, PASTED, PresetContext, resolved_for, without_wrong_values
+from lib_finisher.api.presets import answer
 from lib_finisher.api.requests import Reading
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import models, offered, probe, xyz
@@ -49,12 +50,12 @@ def names() -> list[str]:
     return [entry.preset.name for entry in library().entries()]
 
 
-def surroundings(checkpoint: str = "") -> Surroundings:
+def surroundings(checkpoint: str = "") -> PresetContext:
     """The presets, the named checkpoint or the one that the user chose, and what this host has. Raises HostError."""
-    return Surroundings(library(), _facts(checkpoint), offered.choices())
+    return PresetContext(library(), _facts(checkpoint), offered.choices())
 
 
-def surroundings_of(data: Mapping[str, Any]) -> Surroundings:
+def surroundings_of(data: Mapping[str, Any]) -> PresetContext:
     """Those of a request, which may name a checkpoint; whether it is a name at all is for the answer to say."""
     name = data.get("checkpoint", "")
     return surroundings(name if isinstance(name, str) else "")
