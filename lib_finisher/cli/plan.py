@@ -28,9 +28,11 @@ def show_plan(options: argparse.Namespace) -> int:
         warn(f"finisher: {folder}: the folder cannot be read ({why}).")
     for file in (source.path for source in inputs.sources):
         try:
-            picture = load_picture(file).pixels
-            mask = None if options.mask is None else load_mask(options.mask, (picture.shape[1], picture.shape[0]))
-            plan = make_plan(Work(picture, Base(seed=options.seed or 0), mask), run.recipe, tools)
+            picture = load_picture(file)
+            height, width = picture.pixels.shape[:2]
+            mask = None if options.mask is None else load_mask(options.mask, (width, height))
+            work = Work(picture.pixels, Base(seed=options.seed or 0), mask, alpha=picture.alpha)
+            plan = make_plan(work, run.recipe, tools)
         except PictureError as error:
             failed = True
             told.append({"input": str(file), "error": str(error)})
