@@ -72,6 +72,7 @@ def test_the_host_is_as_before(webui: Webui, before: Before, stage: str, fault: 
     mask[150:300, 100:300] = 255
     done = webui.img2img(before.portrait, recipe(**{**data, stage: settings}), mask=encoded(mask), sampler_name="Euler")
     assert WORDS[fault] in done.told.get("Finisher error", ""), done.told
+    assert done.told["Finisher size"] == " x ".join(map(str, done.picture.shape[1::-1]))
     if fault == "memory":
         # It stepped down and went on.
         assert done.told["Finisher stages"] == stage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,9 @@ def postprocess(p: Any, processed: Any) -> None:
 
 
 def _hand_over(p: Any, pp: Any, run: GenerationRun, done: Finished) -> None:
+    if not any(item.status in DONE for item in done.reports):
+        # What a stage that failed has left of itself, an enlargement without its redraw, is not what was asked for.
+        done = replace(done, pixels=np.asarray(pp.image.convert("RGB"), dtype=np.float32) / np.float32(255))
     size = done.pixels.shape[1], done.pixels.shape[0]
     told = (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe), *refiner.notes(p))
     notes = [note for note in told if note]
