@@ -44,7 +44,7 @@
       this.status.textContent = (answer.problems || []).join(" ") || (answer.name ? `${answer.name} is here now.` : "");
       if (answer.detectors) {
         this.known = answer.detectors;
-        if (answer.name) this.editor.draw();
+        if (answer.name) this.editor.drawWhenQuiet();
       }
       this.draw();
     }

@@ -87,13 +87,15 @@
       const told = answer.imported.map((item) => `${item.name}: ${item.became}`).join(", ");
       this.told.replaceChildren();
       this.text.value = this.file.value = "";
-      await this.presets.afterwards(answer, `Imported. ${told}.`);
+      await this.presets.afterwards(answer, [`Imported. ${told}.`, ...answer.notes].join(" "));
     }
 
     async fromInfotext() {
       const name = this.name.value.trim() || "From infotext";
-      const answer = await this.presets.act({ action: "from infotext", text: this.text.value, name }, `${name} was made of the infotext.`);
-      if (answer) this.text.value = this.name.value = "";
+      const answer = await this.presets.act({ action: "from infotext", text: this.text.value, name }, "", "later");
+      if (!answer) return;
+      this.text.value = this.name.value = "";
+      await this.presets.afterwards(answer, [`${name} was made of the infotext.`, ...answer.notes].join(" "));
     }
 
     // Differences side by side, each control by its name on the page.

@@ -205,10 +205,13 @@
       });
       box.addEventListener("change", () => {
         if (box.validity.badInput || (box.value !== "" && !fits(control, Number(box.value)))) return;
+        const meant = touched && !own && box.value !== "";
         const number = box.value === "" ? emptied() : Number(box.value);
         slider.value = String(number);
         box.value = text(number);
-        take(number);
+        take(number, meant);
+        own = this.editor.values.changed(this.stage, control, this.index);
+        touched = false;
       });
       return [slider, box];
     }

@@ -7,13 +7,16 @@
   // A touch's click comes some time after its release, in a task of its own.
   const CLICK_LATEST = 50;
   const waiting = [];
-  let held = "", ending = null;
+  let held = "", pressed = null, ending = null;
 
   function end(later) {
     clearTimeout(ending);
     ending = setTimeout(() => {
       held = "";
-      for (const run of waiting.splice(0)) run();
+      for (const run of waiting.splice(0)) {
+        // One that fails keeps none of the others from running.
+        try { run(); } catch (error) { console.error(error); }
+      }
     }, later);
   }
 
@@ -21,6 +24,7 @@
     if (!event.composedPath().some((node) => node.matches && node.matches(PLACE))) return;
     clearTimeout(ending);
     held = by;
+    pressed = event.composedPath()[0];
   }
 
   function watch(kinds, act) {
@@ -32,9 +36,12 @@
   watch(["pointerup", "pointercancel", "dragend"], () => { if (held === "pointer") end(CLICK_LATEST); });
   watch(["keyup"], () => { if (held === "key") end(0); });
   watch(["click"], () => { if (held) end(0); });
-  // The release may have been another window's, or that of an open list.
+  // The release may have been another window's, or that of the list or dialog that was opened.
   watch(["pointermove"], (event) => { if (held === "pointer" && !event.buttons) end(CLICK_LATEST); });
-  watch(["blur", "change"], (event) => { if (held && (event.target === window || event.target.matches("select"))) end(0); });
+  watch(["blur", "change"], (event) => {
+    const opened = event.target === pressed && pressed.matches("select, input[type=file]");
+    if (held && (event.target === window || opened)) end(0);
+  });
 
   function whenFree(run) {
     if (held) waiting.push(run);

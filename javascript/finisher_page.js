@@ -84,14 +84,16 @@
 
   function ask(tab, how, request, task) {
     return new Promise((resolve, reject) => {
-      const button = find(`#finisher_${tab}_${how}`);
-      if (!button) { reject(new Error("This page has no way to ask the server. Reload it.")); return; }
+      const button = () => find(`#finisher_${tab}_${how}`);
+      if (!button()) { reject(new Error("This page has no way to ask the server. Reload it.")); return; }
       const id = Math.random().toString(36).slice(2);
       const asked = waiting[`${tab}/${how}`] = { id, resolve, reject, task, text: JSON.stringify({ ...request, id }) };
       // Before gradio has bound its buttons a click does nothing.
       const press = () => {
         if (asked.taken || waiting[`${tab}/${how}`] !== asked) return;
-        button.click();
+        // Found anew: the page may have put another in its place.
+        const now = button();
+        if (now) now.click();
         setTimeout(press, UNHEARD);
       };
       press();

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import stat
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,4 +70,6 @@ def opened(file: Path) -> Iterator[IO[bytes]]:
 
 def _checksum(file: Path, data: dict[str, Any]) -> str:
     text = json.dumps(data, sort_keys=True)
-    return hashlib.blake2b(f"{file.name}\0{text}".encode("ascii", "backslashreplace"), digest_size=20).hexdigest()
+    # Some file systems spell a name otherwise than it was given.
+    name = unicodedata.normalize("NFC", file.name)
+    return hashlib.blake2b(f"{name}\0{text}".encode("ascii", "backslashreplace"), digest_size=20).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 import uuid
@@ -26,13 +27,16 @@ def whole(file: Path, *, synced: bool = False, anew: bool = False) -> Iterator[P
     try:
         yield part
         if synced:
-            _sync(part)
+            # Some systems flush only what is open for writing.
+            _flush(part, os.O_RDWR | getattr(os, "O_BINARY", 0))
         if anew:
             _name_anew(part, file)
         else:
             replace(part, file)
         if synced:
-            _sync(file.parent)
+            # The new name itself; not every system can open a folder.
+            with contextlib.suppress(OSError):
+                _flush(file.parent, os.O_RDONLY)
     finally:
         part.unlink(missing_ok=True)
 
@@ -85,11 +89,13 @@ def _name_anew(part: Path, file: Path) -> None:
         replace(part, file)
 
 
-def _sync(path: Path) -> None:
-    """Make a file survive a power failure, or the names in a folder, where that can be flushed."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _flush(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # A file system that cannot flush; anything else means that it is not on the disk.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

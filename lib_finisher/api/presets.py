@@ -209,7 +209,8 @@ def _import(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:
         if became in ("new", "renamed", "replaced"):
             undo += told.undo_save(library, before.get(item.key), item)
     imported = [{"name": item.name, "became": became} for item, became in done]
-    return {"imported": imported, "undo": undo, **told.listed(library)}
+    notes = [f"{item.name}: {note}" for item, _ in done for note in item.left_out]
+    return {"imported": imported, "notes": notes, "undo": undo, **told.listed(library)}
 
 
 def _from_infotext(data: Mapping[str, Any], around: PresetContext) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_finisher.checked_json import kept_in, write_checked
+from lib_finisher.whole_files import SET_ASIDE, sweep
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Records:
 
 def records_in(folder: Path) -> Iterator[Record]:
     """Every report of a folder that can be read, the oldest first."""
+    sweep(folder / FOLDER, f".*{SET_ASIDE}")
     try:
         files = sorted((folder / FOLDER).glob("*.json"), key=lambda file: file.stat().st_mtime)
     except OSError:

@@ -221,6 +221,8 @@ def _import(options: argparse.Namespace, library: Library) -> int:
         return 0
     for preset, became in import_presets(presets, library.store, options.how):
         tell(f"{safe(preset.name)}: {became}")
+        for note in preset.left_out:
+            tell(f"  note: {note}")
     return 0
 
 

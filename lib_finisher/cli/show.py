@@ -14,11 +14,12 @@ from lib_finisher.family_detection import Detected, detect
 from lib_finisher.imaging.files import PictureError, load_header
 from lib_finisher.model_header import HeaderError
 from lib_finisher.recipe import write_recipe
+from lib_finisher.stages.diffusion import EMBEDDED
 
 
 def show_recipe(options: argparse.Namespace) -> int:
     """The command "recipe"; the exit status."""
-    family = _detected(options.checkpoint).family.value if options.checkpoint is not None else ""
+    family = _detected(options.checkpoint).family.value if options.checkpoint is not None else EMBEDDED
     tell(json.dumps(write_recipe(recipe_of(options, family)), indent=2, ensure_ascii=False))
     return FINISHED
 

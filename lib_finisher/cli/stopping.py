@@ -16,12 +16,14 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 @contextmanager
 def stopped_by_signals(control: Control) -> Iterator[None]:
-    """The first signal lets the run end cleanly, the second raises KeyboardInterrupt. One that whoever started the
-    program has switched off, as `nohup` does, stays so."""
+    """The first signal lets the run end cleanly, Ctrl-C after it raises KeyboardInterrupt; the others may come twice
+    for one event. One that whoever started the program has switched off, as `nohup` does, stays so."""
 
     def stop(number: int, current: FrameType | None) -> None:
         if control.interrupted:
-            raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return
         control.interrupt()
         warn("\nfinisher: stopping; what is complete is saved (Ctrl-C again to stop at once)")
 

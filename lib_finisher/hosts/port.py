@@ -23,6 +23,11 @@ class OutOfMemory(HostError):
     """The device had too little memory for this batch; a smaller one may fit."""
 
 
+class NoRoomForModel(HostError):
+    """The device had too little memory for the model that a batch needs; without what else is there it may have. Raised
+    once a model: the second time it is a HostError of another kind."""
+
+
 class Interrupted(Exception):
     """The user pressed Interrupt. Nothing of the running batch is to be used."""
 

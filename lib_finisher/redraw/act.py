@@ -15,6 +15,7 @@ from lib_finisher.hosts.port import (
     Host,
     HostError,
     Interrupted,
+    NoRoomForModel,
     OutOfMemory,
     Sampling,
     Skipped,
@@ -162,6 +163,10 @@ class _Run:
             results = self.host.redraw(Batch(sampling, tuple(elements)), watch)
         except (Interrupted, Skipped):
             raise
+        except NoRoomForModel:
+            self.relieve_device()
+            self.sample(jobs, elements, keys, sampling)
+            return
         except (OutOfMemory, MemoryError) as error:
             self.make_room(jobs, canvas, sampling, error)
             return
@@ -187,10 +192,13 @@ class _Run:
                 self.memory.keep(key, result)
             self.accept(job, element, result)
 
-    def make_room(self, jobs: list[Job], canvas: Size, sampling: Sampling, error: Exception) -> None:
+    def relieve_device(self) -> None:
         if self.relieve is not None:
             self.relieve()
         self.host.free_memory()
+
+    def make_room(self, jobs: list[Job], canvas: Size, sampling: Sampling, error: Exception) -> None:
+        self.relieve_device()
         self.budget.failed(canvas, len(jobs))
         self.degrade(jobs)
         if len(jobs) > 1:

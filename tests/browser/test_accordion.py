@@ -132,6 +132,26 @@ def test_what_is_out_of_range_stays_and_is_marked_in_its_place(page: Any) -> Non
     assert page.input_value("#finisher-txt2img-upscale-row-factor") == "2"
 
 
+def test_an_emptied_box_says_nothing_and_what_is_typed_back_neither(page: Any) -> None:
+    box = "#finisher-txt2img-grade-row-contrast"
+
+    def typed(*keys: str) -> None:
+        page.click(box)
+        for key in ("Control+a", *keys):
+            page.keyboard.press(key)
+
+    before = page.input_value(box)
+    typed("Delete", "Tab")
+    assert page.input_value(box) == before
+    assert "contrast" not in given(page).get("grade", {})
+    typed("0", ".", "4", "Enter")
+    assert given(page)["grade"]["contrast"] == 0.4
+    typed(*before, "Tab")
+    assert "contrast" not in given(page).get("grade", {})
+    typed(*before, "Tab")
+    assert given(page)["grade"]["contrast"] == float(before), "typed as it is inherited, it is meant"
+
+
 def test_a_number_that_stands_for_the_base_says_so(page: Any) -> None:
     box = page.locator("#finisher-txt2img-refine-row-steps")
     page.check("#finisher-txt2img-refine-on")

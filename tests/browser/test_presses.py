@@ -91,6 +91,14 @@ def test_what_was_written_a_moment_ago_does_not_take_the_next_press(page: Any) -
     page.wait_for_selector(f"{PEN}[aria-expanded=true]", timeout=3000)
 
 
+def test_a_list_that_was_chosen_from_before_takes_no_press_away(page: Any) -> None:
+    """It loses the focus while the button is held."""
+    opened(page)
+    page.focus("#finisher-txt2img-preset-choice")
+    by_mouse(page, PEN, lambda: happens(page, PASTE))
+    page.wait_for_selector(f"{PEN}[aria-expanded=true]", timeout=3000)
+
+
 def test_a_press_that_ends_elsewhere_lets_everything_be_drawn(page: Any) -> None:
     opened(page)
     page.hover(PEN)

@@ -16,6 +16,8 @@ from tests.standin.test_standin_checkpoints import LOADS, Counted
 pytestmark = pytest.mark.slow
 # One file is shorter than its header says, the other is read but no model can be made of it.
 SHORT, STRANGE = "short.safetensors", "strange.safetensors"
+# There is room for one at the second try, for the other never.
+LATER, LARGE = "later.safetensors", "large.safetensors"
 OTHERS = ("refine", "detail", "texture", "grade")
 VAE = "ofthebase.safetensors"
 # Headers of real files: the last has neither VAE nor text encoder.
@@ -47,6 +49,8 @@ def webui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (models / SHORT).write_bytes(whole[: len(whole) // 2])
     header = {**FIXTURES["flux_schnell_checkpoint"]["header"], "__metadata__": {"loads": "never"}}
     write_file(models / STRANGE, header, real_sizes=False)
+    for name, loads in ((LATER, "later"), (LARGE, "too large")):
+        write_file(models / name, {**header, "__metadata__": {"loads": loads}}, real_sizes=False)
     for name in FAMILIES:
         write_file(models / f"{name}.safetensors", FIXTURES[name]["header"], real_sizes=False)
     (models.parent / "VAE").mkdir(exist_ok=True)
@@ -106,6 +110,21 @@ def test_a_checkpoint_that_failed_is_not_tried_again_for_every_crop(webui: Count
     assert "could not be loaded" in done.told["Finisher error"]
     assert done.size == (128, 96)
     assert [name for name, _ in webui.loads] == ["standinA"]
+
+
+def test_where_there_is_no_room_what_else_is_on_the_device_gives_way_first(webui: Counted) -> None:
+    done = webui.txt2img(with_stage("refine", {**GENTLE, "checkpoint": LATER}))
+    assert done.told.get("Finisher error") is None
+    assert done.told["Finisher stages"] == "refine"
+
+
+def test_a_checkpoint_that_there_is_never_room_for_is_said_to_be_one(webui: Counted) -> None:
+    before = webui.txt2img()
+    done = webui.txt2img(with_stage("refine", {**GENTLE, "checkpoint": LARGE}))
+    assert f"The checkpoint {LARGE} could not be loaded" in done.told["Finisher error"], done.told
+    assert "choose a smaller one" in done.told["Finisher error"]
+    assert np.array_equal(done.picture, before.picture)
+    assert np.array_equal(webui.txt2img().picture, before.picture)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def _options(options: Mapping[str, Any]) -> Iterator[None]:
         shared.opts.data.update(named)
         for key in unnamed:
             shared.opts.data.pop(key, None)
-        if "sd_vae" in unnamed and not probe.has_forge_loader():
+        # Without a model there is nothing to give it to; the next load takes it.
+        if "sd_vae" in unnamed and not probe.has_forge_loader() and shared.sd_model is not None:
             sd_vae.reload_vae_weights()
         if {"forge_additional_modules", "sd_model_checkpoint"} & set(unnamed):
             probe.reload_modules()

@@ -156,7 +156,8 @@ def postprocess(p: Any, processed: Any) -> None:
 def _hand_over(p: Any, pp: Any, run: GenerationRun, done: Finished) -> None:
     if not any(item.status in DONE for item in done.reports):
         # What a stage that failed has left of itself, an enlargement without its redraw, is not what was asked for.
-        done = replace(done, pixels=np.asarray(pp.image.convert("RGB"), dtype=np.float32) / np.float32(255))
+        pixels = np.asarray(pp.image.convert("RGB"), dtype=np.float32) / np.float32(255)
+        done = replace(done, pixels=pixels, alpha=finish_only.alpha(p, p.batch_index))
     size = done.pixels.shape[1], done.pixels.shape[0]
     told = (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe), *refiner.notes(p))
     notes = [note for note in told if note]

@@ -18,6 +18,7 @@ from lib_finisher.hosts.port import (
     HostError,
     ModelFacts,
     NetworkFacts,
+    NoRoomForModel,
     Sampling,
     UpscalerFacts,
     Watch,
@@ -52,6 +53,7 @@ class WebuiHost:
         self._kept_scripts = tuple(kept_scripts)
         # Why a checkpoint, VAE and text encoders did not load: every further try would load the user's again, too.
         self._not_loaded: dict[tuple[str, str, str], str] = {}
+        self._without_room: set[tuple[str, str, str]] = set()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -131,6 +133,10 @@ class WebuiHost:
             try:
                 found, texts = redraw_together(order)
             except NotLoaded as error:
+                if error.short_of_memory and model not in self._without_room:
+                    # Once: detectors may leave the device.
+                    self._without_room.add(model)
+                    raise NoRoomForModel(str(error)) from error
                 self._not_loaded[model] = str(error)
                 raise
             results.update(zip(numbers, found))

@@ -21,7 +21,12 @@ _NAMES = {"sd_model_checkpoint": "checkpoint", "sd_vae": "VAE", "forge_additiona
 
 
 class NotLoaded(HostError):
-    """The model that a stage asked for could not be loaded; the user's own is there again."""
+    """The model that a stage asked for could not be loaded; the user's own is there again. `short_of_memory` says that
+    there was no room for it."""
+
+    def __init__(self, message: str, short_of_memory: bool = False) -> None:
+        super().__init__(message)
+        self.short_of_memory = short_of_memory
 
 
 def may_be_why(options: Mapping[str, Any]) -> bool:
@@ -29,12 +34,28 @@ def may_be_why(options: Mapping[str, Any]) -> bool:
     return any(key in options for key in _NAMES) or getattr(shared.sd_model, "sd_checkpoint_info", None) is None
 
 
-def problem(options: Mapping[str, Any], error: BaseException | None) -> str:
+def first_of(error: BaseException | None) -> BaseException | None:
+    """The error that came first: a host that puts its VAE back without a model raises another over it."""
+    while error is not None and error.__cause__ is None and error.__context__ and not error.__suppress_context__:
+        error = error.__context__
+    return error
+
+
+def problem(options: Mapping[str, Any], error: BaseException | None, short_of_memory: bool) -> str:
     """What could not be loaded and why, for people."""
-    chosen = [f"{name} {_written(options[key])}" for key, name in _NAMES.items() if options.get(key)]
+    chosen = [f"{name} {_written(options[key])}" for key, name in _NAMES.items() if _is_named(options.get(key))]
     model = " with the ".join(chosen) or "checkpoint"
     reason = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
-    return f"The {model} could not be loaded ({reason}). {_damage(options) or 'Choose another, or replace its file.'}"
+    if short_of_memory:
+        advice = "There was no memory for it: choose a smaller one, or close what else uses the memory."
+    else:
+        advice = _damage(options) or "Choose another, or replace its file."
+    return f"The {model} could not be loaded ({reason}). {advice}"
+
+
+def _is_named(value: Any) -> bool:
+    # A word for "the checkpoint's own" is no file.
+    return bool(value) and value not in probe.VAE_WORDS
 
 
 def _damage(options: Mapping[str, Any]) -> str:

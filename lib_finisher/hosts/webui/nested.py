@@ -166,13 +166,16 @@ def redraw_together(order: Order) -> tuple[list[Array], list[tuple[str, str]]]:
     try:
         return _redrawn(order)
     except _LoadFailed as error:
-        problem = loading.problem(order.options, error.__cause__)
+        first = loading.first_of(error.__cause__)
+        short_of_memory = first is not None and is_out_of_memory(first)
+        problem = loading.problem(order.options, first, short_of_memory)
         logger.warning("%s", problem, exc_info=error.__cause__)
+        del first
     # Here, where the error no longer holds what the failed load had taken.
     also = loading.load_again()
-    raise loading.NotLoaded(
-        f"{problem} The checkpoint chosen in the web UI did not load either ({also})." if also else problem
-    )
+    if also:
+        problem += f" The checkpoint chosen in the web UI did not load either ({also})."
+    raise loading.NotLoaded(problem, short_of_memory)
 
 
 class _LoadFailed(Exception):
@@ -294,7 +297,7 @@ def _checked(found: list[Array], order: Order) -> list[Array]:
     return found
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether the device had too little memory, in whatever way it says so."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True

@@ -15,7 +15,7 @@ from lib_finisher.hosts.port import HostError
 from lib_finisher.presets.missing import HashedNames, same_here
 
 _EXTRAS = ("text_encoders", "clip_skip", "distilled_cfg_scale", "eta", "s_noise", "noise_multiplier", "differential")
-_VAE_WORDS = ("Automatic", "None")
+VAE_WORDS = ("Automatic", "None")
 
 
 def is_forge_family() -> bool:
@@ -126,11 +126,11 @@ def module_options(vae: str, text_encoders: Sequence[str], alone: bool = False) 
     if has_forge_loader():
         return _forge_modules(vae, text_encoders, alone)
     if not vae:
-        kept = not alone or shared.opts.sd_vae in _VAE_WORDS or is_frozen("sd_vae")
-        return {} if kept else {"sd_vae": _VAE_WORDS[0]}
+        kept = not alone or shared.opts.sd_vae in VAE_WORDS or is_frozen("sd_vae")
+        return {} if kept else {"sd_vae": VAE_WORDS[0]}
     vae = same_here(vae, vaes()) or vae
     if vae not in vaes():
-        raise HostError(f"There is no VAE {vae!r} here. VAEs: {', '.join([*_VAE_WORDS, *sd_vae.vae_dict])}.")
+        raise HostError(f"There is no VAE {vae!r} here. VAEs: {', '.join([*VAE_WORDS, *sd_vae.vae_dict])}.")
     return {"sd_vae": vae}
 
 
@@ -142,7 +142,7 @@ def _forge_modules(vae: str, text_encoders: Sequence[str], alone: bool) -> dict[
     vae = same_here(vae, list(known)) or vae
     text_encoders = [same_here(name, list(known)) or name for name in text_encoders]
     # Forge drops a name that it does not know without a word.
-    for name in (*(() if vae in ("", *_VAE_WORDS) else (vae,)), *text_encoders):
+    for name in (*(() if vae in ("", *VAE_WORDS) else (vae,)), *text_encoders):
         if name not in known:
             raise HostError(f"There is no module {name!r} here. Modules: {', '.join(known) or 'none'}.")
     chosen = shared.opts.forge_additional_modules or ()
@@ -152,7 +152,7 @@ def _forge_modules(vae: str, text_encoders: Sequence[str], alone: bool) -> dict[
     vaes = [item.name for item in present if "vae" in item.parent.name.lower()]
     encoders = [item.name for item in present if "vae" not in item.parent.name.lower()]
     if vae:
-        vaes = [] if vae in _VAE_WORDS else [vae]
+        vaes = [] if vae in VAE_WORDS else [vae]
     return {"forge_additional_modules": [*vaes, *(text_encoders or encoders)]}
 
 
@@ -275,7 +275,7 @@ def vaes() -> tuple[str, ...]:
         from modules_forge import main_entry
 
         return tuple(main_entry.module_list)
-    return (*_VAE_WORDS, *sd_vae.vae_dict)
+    return (*VAE_WORDS, *sd_vae.vae_dict)
 
 
 def canvas_multiple() -> int:

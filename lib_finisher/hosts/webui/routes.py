@@ -189,7 +189,8 @@ def _plan(data: Mapping[str, Any]) -> dict[str, Any]:
     with closing(outer()) as plain:
         host = WebuiHost(plain)
         found = make_plan(work, asked.recipe, Tools(host, find_beside, Meter(Control())))
-        return answers.plan_json(found, work.size, speed.seconds(host, found))
+        planned = answers.plan_json(found, work.size, speed.seconds(host, found))
+        return {**planned, "notes": list(notes_on(asked.recipe_data))}
 
 
 def _presets(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -161,11 +161,19 @@ class SdModelData:
 model_data = SdModelData()
 
 
+# What there was too little memory for.
+_tried = set()
+
+
 def load_model(checkpoint_info=None, already_loaded_state_dict=None):
     info = checkpoint_info or select_checkpoint()
     model_data.sd_model = None
-    if _header(info.filename).get("__metadata__", {}).get("loads") == "never":
+    loads = _header(info.filename).get("__metadata__", {}).get("loads")
+    if loads == "never":
         raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+    if loads == "too large" or (loads == "later" and info.filename not in _tried):
+        _tried.add(info.filename)
+        raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB.")
     model = StandInModel()
     load_model_weights(model, info, None, None)
     model_data.sd_model, model_data.was_loaded_at_least_once = model, True
@@ -194,7 +202,7 @@ def reload_model_weights(sd_model=None, info=None, forced_reload=False):
         # As in the host, the model passes for the one before if the file cannot be read now.
         model.hijacked = False
         header = _header(wanted.filename)
-        if header.get("__metadata__", {}).get("loads") == "never":
+        if header.get("__metadata__", {}).get("loads"):
             return load_model(wanted)
         load_model_weights(model, wanted, None, None)
         script_callbacks.model_loaded_callback(model)
