@@ -128,7 +128,7 @@
 
     text() {
       const { control, id, disabled, value } = this;
-      const later = () => { if (control.suggested) setTimeout(() => window.finisher.hold.whenFree(() => this.editor.draw()), SHORT); };
+      const later = () => { if (control.suggested) setTimeout(() => this.editor.drawWhenQuiet(), SHORT); };
       const field = element("input", { id, type: "text", disabled, placeholder: control.empty || "",
         oninput: (event) => this.save(event.target.value), onchange: later });
       field.value = String(value);

@@ -122,9 +122,10 @@ def test_img2img_has_it_too(page: Any, host: Standin) -> None:
 
 def test_the_page_works_again_after_reload_ui(page: Any) -> None:
     page.locator("#tabs > .tab-nav > button", has_text="Settings").first.click()
+    page.evaluate("() => { window.isTheOldPage = true; }")
     page.click("#settings_restart_gradio")
-    page.wait_for_selector("#reloading", state="attached")
-    page.wait_for_selector("#finisher_txt2img-visible-checkbox")
+    # The old page stays until the server is there again.
+    page.wait_for_function("() => !window.isTheOldPage && document.querySelector('#finisher_txt2img-visible-checkbox')")
     settle(page)
     page.click("#finisher_txt2img-visible-checkbox")
     set_recipe(page, QUICK)
