@@ -125,7 +125,8 @@ def test_the_page_works_again_after_reload_ui(page: Any) -> None:
     page.evaluate("() => { window.isTheOldPage = true; }")
     page.click("#settings_restart_gradio")
     # The old page stays until the server is there again.
-    page.wait_for_function("() => !window.isTheOldPage && document.querySelector('#finisher_txt2img-visible-checkbox')")
+    new = "() => !window.isTheOldPage && document.querySelector('#finisher_txt2img-visible-checkbox')"
+    page.wait_for_function(new, timeout=120_000)
     settle(page)
     page.click("#finisher_txt2img-visible-checkbox")
     set_recipe(page, QUICK)

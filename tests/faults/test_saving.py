@@ -192,9 +192,10 @@ def test_the_report_is_written_though_nobody_reads_the_table(
     with subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
-    assert process.returncode == 130
+    # The table only says what goes on; what was asked for in JSON could not be given.
+    assert process.returncode == (0 if table else 130)
     (told,) = report_of(tmp_path / "r.json")
-    assert told["status"] == ("failed" if table else "finished")
+    assert told["status"] == "finished"
 
 
 def test_each_picture_is_encoded_once(

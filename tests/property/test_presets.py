@@ -104,7 +104,7 @@ def test_resolving_is_deterministic(chance: random.Random) -> None:
     shuffled = entries[:]
     chance.shuffle(shuffled)
     again = resolve(
-        checkpoint, [Entry(read_preset(parse(text_of(item.preset))), item.built_in) for item in shuffled], own
+        checkpoint, [Entry(read_preset(parse(text_of(item.preset))[0]), item.built_in) for item in shuffled], own
     )
     assert (again.recipe, again.origins, again.content, again.names) == (
         first.recipe, first.origins, first.content, first.names,

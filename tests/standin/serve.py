@@ -5,8 +5,10 @@ Runs on whichever gradio is installed, 3.41 or 4.40. Prints one line when everyt
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -66,10 +68,20 @@ def restart() -> None:
     from modules import initialize, script_callbacks, shared
 
     shared.demo.close()
-    time.sleep(0.5)
+    wait_until_free(shared.cmd_opts.port)
     script_callbacks.app_reload_callback()
     script_callbacks.script_unloaded_callback()
     initialize.initialize_rest(reload_script_modules=True)
+
+
+def wait_until_free(port: int) -> None:
+    """Gradio takes no port whose connections of before are still being closed, which takes a minute at most."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        time.sleep(0.5)
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ FULL = Preset(
 
 def test_a_preset_survives_its_file() -> None:
     text = text_of(FULL)
-    again = read_preset(parse(text))
+    again = read_preset(parse(text)[0])
     assert again == FULL
     assert text_of(again) == text
     assert again.revision == FULL.revision
@@ -88,7 +88,7 @@ def test_what_is_no_preset_is_refused_with_the_reason(data: object, told: str) -
 @pytest.mark.parametrize("text", ["", "{", '{"a": NaN}', "[" * 100_000, '{"a": 1e}', "\ud800", "nul"])
 def test_text_that_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(PresetError):
-        read_preset(parse(text))
+        read_preset(parse(text)[0])
 
 
 def test_deep_nesting_is_refused() -> None:

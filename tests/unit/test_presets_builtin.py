@@ -24,7 +24,7 @@ NOTHING = {"upscaler": (), "enlarger": (), "detector": (), "sampler": ("Euler",)
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
 def test_each_is_read_everywhere_without_a_control_that_is_not_there(preset) -> None:  # type: ignore[no-untyped-def]
     check_name(preset.name)
-    assert read_preset(parse(text_of(preset))) == preset
+    assert read_preset(parse(text_of(preset))[0]) == preset
     assert 20 < len(preset.about) <= 120 and preset.about.endswith(".") and not preset.locked
     for family in FAMILIES:
         for variants in ((), ("few-step",), ("pony", "lightning", "few-step")):
