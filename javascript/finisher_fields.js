@@ -128,9 +128,10 @@
 
     text() {
       const { control, id, disabled, value } = this;
-      const later = () => { if (control.suggested) setTimeout(() => this.editor.drawWhenQuiet(), SHORT); };
+      const later = (draw) => () => { if (control.suggested) setTimeout(draw, SHORT); };
+      const left = later(() => this.editor.drawWhenQuiet()), chosen = later(() => window.finisher.hold.whenFree(() => this.editor.draw()));
       const field = element("input", { id, type: "text", disabled, placeholder: control.empty || "",
-        oninput: (event) => this.save(event.target.value), onchange: later });
+        oninput: (event) => this.save(event.target.value), onchange: left });
       field.value = String(value);
       if (!control.choices || !control.choices.length) return [field];
       // A list of names that can also be typed: the arrow beside it offers those that are here.
@@ -142,7 +143,7 @@
           event.target.value = "";
           this.save(field.value);
           field.focus();
-          later();
+          chosen();
         } });
       const fill = () => {
         const taken = names();
