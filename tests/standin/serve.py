@@ -67,6 +67,8 @@ def restart() -> None:
     """Reload UI: scripts are loaded again, libraries are not."""
     from modules import initialize, script_callbacks, shared
 
+    # Otherwise it waits for the connections of pages that have gone, for ever with some versions of uvicorn.
+    shared.demo.server.force_exit = True
     shared.demo.close()
     wait_until_free(shared.cmd_opts.port)
     script_callbacks.app_reload_callback()
