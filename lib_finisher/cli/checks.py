@@ -55,13 +55,6 @@ def check_before_work(options: argparse.Namespace, run: Run, inputs: Inputs) -> 
         _check_folder(options.report.parent, "--report")
 
 
-def check_names(run: Run) -> None:
-    """Raises SettingsError with a line for everything that stages which are on ask for, and that is not here."""
-    problems = list(dict.fromkeys(_unavailable(run)))
-    if problems:
-        raise SettingsError(problems)
-
-
 def _unavailable(run: Run) -> Iterator[str]:
     """The detectors, models and files that stages which are on ask for, and that are not here.
 

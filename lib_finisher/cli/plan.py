@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 from lib_finisher.batch.inputs import inputs_of
-from lib_finisher.cli.checks import check_names
 from lib_finisher.cli.console import plan_table, tell, warn
 from lib_finisher.cli.run import composed
 from lib_finisher.cli.status import FINISHED, NOT_USABLE, SOME_FAILED
@@ -20,7 +19,6 @@ from lib_finisher.stages.stage import Base, Tools, Work
 def show_plan(options: argparse.Namespace) -> int:
     """The command "plan"; the exit status."""
     run = composed(options)
-    check_names(run)
     tools = Tools(run.host, run.detectors.detect, Meter(Control()), run.assets)
     told: list[dict[str, Any]] = []
     failed = False
