@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from lib_finisher.imaging.geometry import MOST_SIDE
 from lib_finisher.imaging.png_chunks import SIGNATURE, split_png
@@ -47,6 +47,10 @@ def opened(data: bytes) -> Iterator[Image.Image]:
 def _image(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data))
+    except ModuleNotFoundError as error:
+        # Once ultralytics is loaded, its own function stands in the place of Pillow's, and asks for a package to read
+        # what Pillow does not know.
+        raise UnidentifiedImageError("cannot identify the picture") from error
     except Image.DecompressionBombError:
         # Pillow's limit is one for the whole process; the formats' own classes leave it to who calls them.
         for kind in _READ_BEYOND_PILLOW:

@@ -7,10 +7,11 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin, features
+from PIL import Image, PngImagePlugin, UnidentifiedImageError, features
 
 from lib_finisher.api.pictures import Upload
 from lib_finisher.api.problems import RequestError
@@ -253,3 +254,19 @@ def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path, side: int
         load_picture(tmp_path / "bomb.png")
     with pytest.raises(RequestError, match=f"too large: {side} × {side} pixels"):
         Upload(base64.b64encode(large(side, side)).decode(), "image")
+
+
+def test_what_is_no_picture_is_none_beside_ultralytics_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It puts a function of its own in the place of Pillow's, which wants a package for what Pillow does not know."""
+    pillows = Image.open
+
+    def as_ultralytics(*arguments: Any, **more: Any) -> Image.Image:
+        try:
+            return pillows(*arguments, **more)
+        except UnidentifiedImageError as error:
+            raise ModuleNotFoundError("No module named 'pi_heif'") from error
+
+    monkeypatch.setattr(Image, "open", as_ultralytics)
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(PictureError, match="not a picture that can be read"):
+        load_picture(tmp_path / "a.png")
