@@ -217,12 +217,12 @@ def _import(options: argparse.Namespace, library: Library) -> int:
             for changed in item.changes:
                 tell(f"  {change(*changed)}")
             for note in item.notes:
-                tell(f"  note: {note}")
+                tell(f"  note: {safe(note)}")
         return 0
     for preset, became in import_presets(presets, library.store, options.how):
         tell(f"{safe(preset.name)}: {became}")
         for note in preset.left_out:
-            tell(f"  note: {note}")
+            tell(f"  note: {safe(note)}")
     return 0
 
 
