@@ -15,7 +15,7 @@ from PIL import Image
 from lib_finisher.api.pictures import png
 from lib_finisher.api.preset_context import OUTSIDE
 from lib_finisher.api.problems import Problem, RequestError, shown, unknown_keys
-from lib_finisher.api.requests import RANDOM_SEED, FinishRequest, Limits, Offer, Reading, json_object, read_plan
+from lib_finisher.api.requests import RANDOM_SEED, Limits, Offer, Reading, json_object, read_plan
 from lib_finisher.finished import Finished
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
@@ -113,7 +113,7 @@ def read_regions(text: str, read_as: Reading, offer: Offer, limits: Limits, kept
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= most:
         raise RequestError([Problem("pass", f"{shown(number)} is not accepted; it must be from 1 to {most}.")])
     kept.put(key, str(picture), len(str(picture)))
-    loaded = _with_infotext(asked, data.get("infotext"))
+    loaded = _with_infotext(asked.opened()[0][0], data.get("infotext"))
     return RegionsRequest(
         str(data.get("id", "")), key, loaded, asked.recipe, asked.recipe_data, number, asked.base, tuple(styles),
         bool(data.get("typed", False)),
@@ -172,9 +172,8 @@ def _foreign(name: str, value: Any, offer: Offer) -> bool:
     return name in _NAMED and (not isinstance(value, str) or bool(offer.problem(name, value)))
 
 
-def _with_infotext(asked: FinishRequest, told: Any) -> LoadedPicture:
+def _with_infotext(picture: LoadedPicture, told: Any) -> LoadedPicture:
     """The picture with its own infotext, or with what the page shows as its infotext where it carries none."""
-    picture = asked.pictures[0]
     return picture if picture.infotext or not isinstance(told, str) else replace(picture, infotext=told.strip())
 
 

@@ -13,7 +13,7 @@ from lib_finisher.api.pictures import Upload
 from lib_finisher.api.problems import Problem, RequestError, from_settings, shown, unknown_keys
 from lib_finisher.controls import Control, SettingsError, control, controls_of, read
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.files import LoadedPicture
+from lib_finisher.imaging.files import LoadedPicture, ill_sized
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.infotext.seeds import SEEDS
 from lib_finisher.json_text import read_json
@@ -90,14 +90,36 @@ class Detecting:
 
 @dataclass(frozen=True, eq=False)
 class FinishRequest:
-    """Pictures to finish, or one to plan for. `base` holds only what the request says of it."""
+    """Pictures to finish, or one to plan for, not yet decompressed. `base` holds only what the request says of it."""
 
-    pictures: tuple[LoadedPicture, ...]
-    masks: tuple[Mask | None, ...]
+    uploads: tuple[Upload, ...]
+    mask: Upload | None
     recipe: Recipe
     recipe_data: Mapping[str, Any]
     base: Mapping[str, Any]
     report: bool = True
+
+    def opened(self) -> tuple[list[LoadedPicture], list[Mask | None]]:
+        """The pictures and a mask for each, decompressed: to be called when it is this request's turn.
+
+        Raises RequestError with every one that is damaged.
+        """
+        problems: list[Problem] = []
+        pictures: list[LoadedPicture] = []
+        for upload in self.uploads:
+            try:
+                pictures.append(upload.picture())
+            except RequestError as error:
+                problems += error.problems
+        masks: list[Mask | None] = [None] * len(pictures)
+        if self.mask is not None:
+            try:
+                masks = [self.mask.mask(size_of(picture.pixels)) for picture in pictures]
+            except RequestError as error:
+                problems += error.problems
+        if problems:
+            raise RequestError(problems)
+        return pictures, masks
 
     def base_of(self, own: Mapping[str, Any], sampler: str = "", scheduler: str = "") -> Base:
         """A picture's base: what the request says, then what the picture's `own` infotext says, then the defaults.
@@ -112,31 +134,31 @@ class FinishRequest:
 
 @dataclass(frozen=True, eq=False)
 class DetectRequest:
-    """A picture to look at."""
+    """A picture to look at, not yet decompressed."""
 
-    picture: LoadedPicture
+    upload: Upload
     settings: Detecting
-
-
-def repeated_keys_noted(body: bytes | str) -> tuple[str, ...]:
-    """A line for each key that one object of a JSON text has more than once, none for what is no JSON."""
-    try:
-        return read_json(body)[1]
-    except (ValueError, RecursionError):
-        return ()
 
 
 def json_object(body: bytes) -> Mapping[str, Any]:
     """The JSON object of a request's body. Raises RequestError."""
+    return json_object_noted(body)[0]
+
+
+def json_object_noted(body: bytes) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The JSON object of a request's body, and a line for each key that one of its objects has more than once.
+
+    Raises RequestError.
+    """
     try:
-        data = json.loads(body)
+        data, notes = read_json(body)
         if _LONE_SURROGATE.search(body):
             json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise RequestError([Problem("body", f"this is not valid JSON ({error}).")]) from None
     if not isinstance(data, dict):
         raise RequestError([Problem("body", f"{shown(data)} is not accepted; it must be an object.")])
-    return data
+    return data, notes
 
 
 def read_finish(data: Mapping[str, Any], read_as: Reading, offer: Offer, limits: Limits) -> FinishRequest:
@@ -171,10 +193,10 @@ def read_detect(data: Mapping[str, Any], offer: Offer, limits: Limits) -> Detect
     wrong = offer.problem("detector", asked.detector)
     if wrong:
         problems.append(Problem("detector", wrong))
-    pictures = _pictures([(data.get("image"), "image")], limits, problems)
+    uploads = _uploads([(data.get("image"), "image")], limits, problems)
     if problems:
         raise RequestError(problems)
-    return DetectRequest(pictures[0], asked)
+    return DetectRequest(uploads[0], asked)
 
 
 def check_finished(megapixels: float, limits: Limits) -> None:
@@ -213,11 +235,11 @@ def _read(
         wrong = offer.problem(name, getattr(base, name))
         if wrong:
             problems.append(Problem(f"base.{name}", wrong))
-    pictures = _pictures(values, limits, problems)
-    masks = _masks(data.get("mask"), pictures, limits, problems)
+    uploads = _uploads(values, limits, problems)
+    mask = _mask(data.get("mask"), uploads, limits, problems)
     if problems or recipe is None:
         raise RequestError(problems)
-    return FinishRequest(tuple(pictures), tuple(masks), recipe, recipe_data, given)
+    return FinishRequest(tuple(uploads), mask, recipe, recipe_data, given)
 
 
 def _with_sampler(base: BaseFields, offer: Offer) -> BaseFields:
@@ -240,8 +262,8 @@ def _settings(settings: type[Any], data: Any, where: str, problems: list[Problem
         return settings()
 
 
-def _pictures(values: Sequence[tuple[Any, str]], limits: Limits, problems: list[Problem]) -> list[LoadedPicture]:
-    """The pictures of a request; none is decompressed unless all of them together are small enough."""
+def _uploads(values: Sequence[tuple[Any, str]], limits: Limits, problems: list[Problem]) -> list[Upload]:
+    """The pictures of a request, of which only the headers are read: none is decompressed before its turn."""
     uploads: list[Upload] = []
     for value, where in values:
         try:
@@ -253,29 +275,27 @@ def _pictures(values: Sequence[tuple[Any, str]], limits: Limits, problems: list[
         where = values[0][1].partition(".")[0]
         text = f"{together:.1f} megapixels are too many; at most {limits.megapixels:g} together are accepted."
         problems.append(Problem(where, text))
-    pictures = []
-    # Nothing large is decoded for a request that is refused anyhow.
-    for item in uploads if not problems else ():
-        try:
-            pictures.append(item.picture())
-        except RequestError as error:
-            problems += error.problems
-    return pictures
+    return uploads
 
 
-def _masks(value: Any, pictures: Sequence[LoadedPicture], limits: Limits, problems: list[Problem]) -> list[Mask | None]:
+def _mask(value: Any, pictures: Sequence[Upload], limits: Limits, problems: list[Problem]) -> Upload | None:
     if value is None:
-        return [None] * len(pictures)
-    masks: list[Mask | None] = []
+        return None
     try:
         upload = Upload(value, "mask")
-        if upload.size.megapixels > limits.megapixels:
-            text = f"{upload.size.megapixels:.1f} megapixels are too many; at most {limits.megapixels:g} are accepted."
-            raise RequestError([Problem("mask", text)])
-        masks += [upload.mask(size_of(picture.pixels)) for picture in pictures]
     except RequestError as error:
         problems += error.problems
-    return masks
+        return None
+    size = (upload.size.width, upload.size.height)
+    if upload.size.megapixels > limits.megapixels:
+        text = f"{upload.size.megapixels:.1f} megapixels are too many; at most {limits.megapixels:g} are accepted."
+        problems.append(Problem("mask", text))
+    for picture in pictures:
+        # Either may still be turned upright; then the sides change places.
+        if sorted(size) != sorted((picture.size.width, picture.size.height)):
+            problems.append(Problem("mask", ill_sized(size, (picture.size.width, picture.size.height))))
+            break
+    return upload
 
 
 def _not_here(recipe: Recipe, offer: Offer) -> list[Problem]:

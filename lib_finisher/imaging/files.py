@@ -129,11 +129,15 @@ def load_mask(path: Path, size: tuple[int, int]) -> Mask:
     loaded = load_picture(path)
     mask = marked_by(loaded.pixels, loaded.alpha)
     if (mask.shape[1], mask.shape[0]) != size:
-        raise PictureError(
-            f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]}, the picture {size[0]}×{size[1]}. "
-            "Save the mask at the picture's size."
-        )
+        raise PictureError(f"{path}: {ill_sized((mask.shape[1], mask.shape[0]), size)}")
     return mask
+
+
+def ill_sized(mask: tuple[int, int], picture: tuple[int, int]) -> str:
+    """What is said of a mask whose (width, height) is not the picture's."""
+    return (
+        f"the mask is {mask[0]}×{mask[1]}, the picture {picture[0]}×{picture[1]}. Save the mask at the picture's size."
+    )
 
 
 def _cut_short(data: bytes, notes: list[str], why: OSError) -> LoadedPicture:

@@ -23,11 +23,12 @@ PATIENCE = 180
 
 @dataclass(frozen=True)
 class Standin:
-    """A running one: where it answers, and where its settings and pictures lie."""
+    """A running one: where it answers, where its settings and pictures lie, and the number of its process."""
 
     url: str
     gradio: str
     data: Path
+    process: int
 
 
 @functools.cache
@@ -49,7 +50,7 @@ def standin(gradio: str, *arguments: str) -> Standin:
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log)
     atexit.register(_end, process, data)
     _wait(process, data)
-    return Standin(f"http://127.0.0.1:{port}", gradio, data)
+    return Standin(f"http://127.0.0.1:{port}", gradio, data, process.pid)
 
 
 def _wait(process: subprocess.Popen[bytes], data: Path) -> None:

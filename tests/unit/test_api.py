@@ -86,13 +86,16 @@ def refused(data: Any, reader: Any = read) -> dict[str, str]:
     return {item["field"]: item["problem"] for item in body["detail"]}
 
 
+def read_and_opened(data: dict[str, Any]) -> Any:
+    return read(data).opened()
+
+
 def finished(asked: requests.FinishRequest) -> tuple[dict[str, Any], list[Base]]:
-    bases = [asked.base_of({}) for _ in asked.pictures]
-    works = [
-        Work(item.pixels, base, mask, alpha=item.alpha) for item, base, mask in zip(asked.pictures, bases, asked.masks)
-    ]
+    pictures, masks = asked.opened()
+    bases = [asked.base_of({}) for _ in pictures]
+    works = [Work(item.pixels, base, mask, alpha=item.alpha) for item, base, mask in zip(pictures, bases, masks)]
     done = Pipeline(EmbeddedHost(), Detectors().detect, asked.recipe).run(works)
-    return answers.finished_json(done, asked.pictures, bases, asked.recipe, "embedded", asked.report), bases
+    return answers.finished_json(done, pictures, bases, asked.recipe, "embedded", asked.report), bases
 
 
 def test_pictures_are_finished_and_every_list_has_one_entry_each(face: Image.Image, image: str) -> None:
@@ -183,7 +186,7 @@ def test_all_problems_are_told_together(image: str) -> None:
 def test_pictures_that_are_broken_or_too_large_are_refused(face: Image.Image, image: str) -> None:
     data = base64.b64decode(image)
     cut = base64.b64encode(data[: len(data) // 2]).decode()
-    assert "damaged or cut short" in refused({"images": [image, cut]})["images.2"]
+    assert "damaged or cut short" in refused({"images": [image, cut]}, read_and_opened)["images.2"]
     large = encoded(Image.new("L", (800, 800)))
     assert "1.3 megapixels are too many; at most 1" in refused({"images": [large, large]})["images"]
     # A header alone: nothing of that size is ever made.
@@ -200,27 +203,47 @@ def test_pictures_that_are_broken_or_too_large_are_refused(face: Image.Image, im
 def test_every_usual_kind_of_picture_is_read(face: Image.Image) -> None:
     for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"):
         asked = read({"images": [encoded(face, kind)]})
-        assert size_of(asked.pictures[0].pixels) == Size(96, 64)
+        assert size_of(asked.opened()[0][0].pixels) == Size(96, 64)
     turned = Image.Exif()
     turned[0x0112] = 6
     asked = read({"images": [encoded(face, "JPEG", exif=turned)]})
-    assert size_of(asked.pictures[0].pixels) == Size(64, 96)
+    assert size_of(asked.opened()[0][0].pixels) == Size(64, 96)
     broken_lines = "\n".join(encoded(face)[at : at + 76] for at in range(0, 4000, 76))
     assert "images.1" in refused({"images": [broken_lines[:-3]]})
     whole = encoded(face)
     lines = "\r\n".join(whole[at : at + 76] for at in range(0, len(whole), 76))
-    assert np.array_equal(read({"images": [lines]}).pictures[0].pixels, read({"images": [whole]}).pictures[0].pixels)
+    assert np.array_equal(*(read({"images": [item]}).opened()[0][0].pixels for item in (lines, whole)))
 
 
 def test_a_mask_must_fit_every_picture(face: Image.Image, image: str) -> None:
     white = Image.new("L", face.size, 255)
     asked = read({"images": [image, image], "mask": encoded(white)})
-    assert all(mask is not None and mask.min() == 1.0 for mask in asked.masks)
+    assert all(mask is not None and mask.min() == 1.0 for mask in asked.opened()[1])
     assert (
         "the mask is 48×64, the picture 96×64"
         in refused({"images": [image], "mask": encoded(white.resize((48, 64)))})["mask"]
     )
-    assert read({"images": [image], "mask": None}).masks == (None,)
+    assert read({"images": [image], "mask": None}).opened()[1] == [None]
+
+
+def test_only_headers_are_read_before_the_turn_of_a_request(face: Image.Image, image: str) -> None:
+    data = bytearray(base64.b64decode(encoded(face)))
+    middle = data.index(b"IDAT") + len(data) // 3
+    data[middle : middle + 200] = bytes(200)
+    damaged = base64.b64encode(bytes(data)).decode()
+    asked = read({"images": [image, damaged, damaged]})
+    wrong = refused(asked, lambda asked: asked.opened())
+    assert set(wrong) == {"images.2", "images.3"}
+    assert "damaged" in wrong["images.2"]
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    upright = encoded(face, "JPEG", exif=turned)
+    for mask, fits in ((Image.new("L", (64, 96), 255), True), (Image.new("L", (96, 64), 255), False)):
+        asked = read({"images": [upright], "mask": encoded(mask)})
+        if fits:
+            assert np.asarray(asked.opened()[1][0]).shape == (96, 64)
+        else:
+            assert "the mask is 96×64, the picture 64×96" in refused(asked, lambda asked: asked.opened())["mask"]
 
 
 def test_a_name_that_only_a_disabled_stage_has_does_no_harm(image: str) -> None:
@@ -355,7 +378,7 @@ def test_a_last_line_of_our_pairs_alone_gets_those_of_the_base() -> None:
 
 def test_the_plan_names_every_stage_and_its_cost(image: str) -> None:
     asked = requests.read_plan({"image": image, "recipe": GENTLE}, READ, OFFER, LIMITS)
-    work = Work(asked.pictures[0].pixels, asked.base_of({}))
+    work = Work(asked.opened()[0][0].pixels, asked.base_of({}))
     plan = make_plan(work, asked.recipe, Tools(EmbeddedHost(), Detectors().detect, Meter(Control())))
     answer = json.loads(json.dumps(answers.plan_json(plan, work.size)))
     assert (answer["before"], answer["size"]) == ([96, 64], [96, 64])
@@ -370,7 +393,7 @@ def test_the_plan_names_every_stage_and_its_cost(image: str) -> None:
 def test_detection_answers_boxes() -> None:
     data = {"image": base64.b64encode(PORTRAIT.read_bytes()).decode(), "confidence": 0.6}
     asked = requests.read_detect(data, OFFER, LIMITS)
-    pixels = asked.picture.pixels
+    pixels = asked.upload.picture().pixels
     found = Detectors().detect(asked.settings.detector, pixels, asked.settings.confidence)
     answer = json.loads(json.dumps(answers.detections_json(found, size_of(pixels))))
     assert answer["size"] == [512, 512]
@@ -425,12 +448,11 @@ def test_the_schemas_recipe_says_whose_defaults_are_meant(family: str) -> None:
 
 def test_a_key_twice_in_a_body_is_named() -> None:
     twice = b'{"recipe": {"refine": {"steps": 3, "steps": 9}, "grade": {"grain": 0}}, "image": "", "image": ""}'
-    assert requests.repeated_keys_noted(twice) == (
+    assert requests.json_object_noted(twice)[1] == (
         "the key 'steps' is there twice; the last one counts", "the key 'image' is there twice; the last one counts",
     )  # fmt: skip
     # One key in two objects is none twice, and what is no JSON is refused elsewhere.
-    assert requests.repeated_keys_noted(b'{"a": {"x": 1}, "b": {"x": 1}}') == ()
-    assert requests.repeated_keys_noted(b"{") == requests.repeated_keys_noted(b"\xff") == ()
+    assert requests.json_object_noted(b'{"a": {"x": 1}, "b": {"x": 1}}')[1] == ()
 
 
 def test_the_share_of_a_job() -> None:

@@ -176,9 +176,10 @@ def test_the_api_runs_that_order(files: Path, subset: tuple[str, ...]) -> None:
     data = {"images": [picture], "mask": mask, "recipe": recipe_data(subset, 2)}
     asked = requests.read_finish(data, READ, requests.Offer({}), requests.Limits())
     bases = [asked.base_of({})]
-    works = [Work(asked.pictures[0].pixels, bases[0], asked.masks[0])]
+    pictures, masks = asked.opened()
+    works = [Work(pictures[0].pixels, bases[0], masks[0])]
     done = Pipeline(Recording(), Detectors().detect, asked.recipe).run(works)
-    answer = answers.finished_json(done, asked.pictures, bases, asked.recipe, "embedded", asked.report)
+    answer = answers.finished_json(done, pictures, bases, asked.recipe, "embedded", asked.report)
     assert [item["stage"] for item in answer["reports"][0]] == ORDER
     expected = [name for name in ORDER if name in subset]
     assert [item["stage"] for item in answer["reports"][0] if item["status"] == "ran"] == expected

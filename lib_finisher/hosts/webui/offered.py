@@ -6,6 +6,7 @@ from collections.abc import Container
 
 from modules import sd_models
 
+from lib_finisher.api import requests
 from lib_finisher.assets import LUT, REFERENCE, AssetError
 from lib_finisher.hosts.webui import assets, models, probe
 from lib_finisher.hosts.webui.detectors import Choosable, detectors
@@ -31,6 +32,11 @@ def for_the_page() -> Offer:
     targets = {item.name: suggested(item.target) for item in detectors().listed() if item.present}
     by_detector = {name: values for name, values in targets.items() if values}
     return Offer(choices(), probe.missing_controls(), {"detector": by_detector})
+
+
+def offer() -> requests.Offer:
+    """What the routes and the regions panel accept: the choices, and the further names these go by."""
+    return requests.Offer(choices(), also())
 
 
 def choices() -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.fetching import FetchError
 from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import offered, routes, speed
+from lib_finisher.hosts.webui import offered, route_work, speed
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.costs import planned
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
@@ -183,8 +183,10 @@ def _saved(tab: str, text: str) -> dict[str, Any]:
     """Save a finished picture as the host saves those of the tab, and say where."""
     data = requests.json_object(text.encode("utf-8", "surrogatepass"))
     upload = Upload(data.get("picture"), "picture")
-    if upload.size.megapixels > routes.LIMITS.megapixels:
-        raise HostError(f"{upload.size.megapixels:.1f} megapixels are too many; at most {routes.LIMITS.megapixels:g}.")
+    if upload.size.megapixels > route_work.LIMITS.megapixels:
+        raise HostError(
+            f"{upload.size.megapixels:.1f} megapixels are too many; at most {route_work.LIMITS.megapixels:g}."
+        )
     picture = upload.picture()
     told, _ = told_fields(picture)
     options = shared.opts
@@ -198,7 +200,7 @@ def _saved(tab: str, text: str) -> dict[str, Any]:
 
 
 def _asked(text: str) -> regions.RegionsRequest:
-    return regions.read_regions(text, reading_of_the_page, routes.offer(), routes.LIMITS, _kept().pictures)
+    return regions.read_regions(text, reading_of_the_page, offered.offer(), route_work.LIMITS, _kept().pictures)
 
 
 def _base(asked: regions.RegionsRequest) -> Base:
