@@ -7,7 +7,7 @@
   const ENDING = /\.(pth|pt|onnx|safetensors|ckpt|gguf|bin|cube|png|jpe?g|webp)$/;
 
   // What stays of a name however it is written: no folder, ending, case or hyphens, and untitled no hash. The server is less strict still.
-  const untitled = (name) => name.replace(/\s*\[[0-9a-fA-F]{8,64}\]$/, "");
+  const untitled = (name) => name.replace(/\[[0-9a-fA-F]{8,64}\]$/, "").trimEnd();
   const bare = (name) => name.toLowerCase().split(/[\\/]/).pop().replace(ENDING, "").replace(/[\W_]+/g, "");
 
   function unknownNames(control, value) {

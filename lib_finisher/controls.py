@@ -20,6 +20,8 @@ Settings = TypeVar("Settings")
 _KEY = "finisher.control"
 # Seeds have up to 64 bits; no control counts further.
 _MOST = 1 << 64
+LONGEST_TEXT = 20_000
+"""The most characters of a text control: a longer prompt would hold an engine's parsers up for minutes."""
 _NO_FAMILIES: Mapping[str, Any] = MappingProxyType({})
 _NO_VERSIONS: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
 
@@ -89,7 +91,7 @@ class Control:
         if self.kind == "choice":
             return "one of " + ", ".join(repr(choice) for choice in self.choices)
         if self.kind == "text":
-            return "a text"
+            return f"a text of at most {LONGEST_TEXT} characters"
         if self.kind == "passes":
             return f"a list of 1 to {self.maximum:g} passes, each an object"
         noun = "a whole number" if self.kind == "integer" else "a number"
@@ -206,6 +208,17 @@ def read(settings: type[Settings], data: Any, *, where: str, family: str = "", v
     return result
 
 
+def refusal(row: Control, value: Any) -> str:
+    """Why a value is not accepted for a control that holds no passes, "" where it is."""
+    ok, _ = _convert(row, value)
+    return "" if ok else f"{_shown(value)} is not accepted; it must be {row.accepted()}."
+
+
+def taken(row: Control, value: Any) -> Any:
+    """An accepted value as the control holds it."""
+    return _convert(row, value)[1]
+
+
 def write(settings: Any) -> dict[str, Any]:
     """Settings as JSON data, every control named; `read` returns the same settings from it."""
     data: dict[str, Any] = {}
@@ -275,17 +288,19 @@ def _read_passes(row: Control, value: Any, where: str, of: _Of, problems: list[s
 
 
 def _checked(row: Control, value: Any, where: str, problems: list[str]) -> Any:
-    ok, result = _convert(row, value)
-    if not ok:
-        problems.append(f"{where}: {_shown(value)} is not accepted; it must be {row.accepted()}.")
-    return result
+    wrong = refusal(row, value)
+    if wrong:
+        problems.append(f"{where}: {wrong}")
+    return taken(row, value)
 
 
 def _convert(row: Control, value: Any) -> tuple[bool, Any]:
     if row.kind == "switch":
         return isinstance(value, bool), value
-    if row.kind in ("text", "choice"):
-        return isinstance(value, str) and (row.kind == "text" or value in row.choices), value
+    if row.kind == "text":
+        return isinstance(value, str) and len(value) <= LONGEST_TEXT, value
+    if row.kind == "choice":
+        return isinstance(value, str) and value in row.choices, value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST < value < _MOST:
         return False, value
     if row.kind == "integer" and value != int(value):
@@ -300,5 +315,5 @@ def unknown_control(where: str, key: str, known: Sequence[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = repr(value[:60] if isinstance(value, (str, bytes)) else value)
     return text if len(text) <= 60 else text[:57] + "..."

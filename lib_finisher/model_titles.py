@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterable
 
 # The hosts write 8 digits of a part's hash, 10 of the sha256, and tools all 64; fewer are a word or a number.
-_HASH = re.compile(r"\s*\[([0-9a-fA-F]{8,64})\]\s*$")
+_HASH = re.compile(r"[0-9a-fA-F]{8,64}")
 
 
 def split_title(title: str) -> tuple[str, str]:
     """(name, hash in lower case) of a title; brackets that hold no hash belong to the name, and the hash is ""."""
-    found = _HASH.search(title)
-    return (title[: found.start()], found[1].lower()) if found and found.start() else (title, "")
+    whole = title.rstrip()
+    name, bracket, digest = whole[:-1].rpartition("[")
+    name = name.rstrip()
+    is_hash = bracket and whole.endswith("]") and _HASH.fullmatch(digest)
+    return (name, digest.lower()) if name and is_hash else (title, "")
 
 
 def hash_fits(digest: str, known: Iterable[str | None]) -> bool:

@@ -261,7 +261,7 @@ def _assign(data: dict[str, Any], parts: list[str], value: str, text: str, versi
 
 _SWITCHES: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
 # What people write and JSON does not have: .3, +0.3, 3.
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def _value(text: str, control: Control | None) -> Any:

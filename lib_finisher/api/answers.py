@@ -8,7 +8,7 @@ from typing import Any
 from lib_finisher import __version__
 from lib_finisher.api.pictures import png
 from lib_finisher.api.problems import Problem, RequestError, shown
-from lib_finisher.api.requests import BaseFields, Detecting, Limits, Offer
+from lib_finisher.api.requests import Detecting, Limits, Offer
 from lib_finisher.batch.report import stage_json
 from lib_finisher.controls import Control, controls_of, defaults, differences
 from lib_finisher.detect.detection import Detection
@@ -17,6 +17,7 @@ from lib_finisher.family import Family
 from lib_finisher.finished import Finished
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
+from lib_finisher.infotext.fields import BaseFields
 from lib_finisher.infotext.writing import beside_json, finished_infotext, notes_of, outcome_pairs, recipe_pairs
 from lib_finisher.plan.plan import Plan
 from lib_finisher.recipe import FAMILY, SCHEMA, SECTIONS, VERSION, Recipe

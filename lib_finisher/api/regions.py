@@ -15,11 +15,12 @@ from PIL import Image
 from lib_finisher.api.pictures import png
 from lib_finisher.api.preset_context import OUTSIDE
 from lib_finisher.api.problems import Problem, RequestError, shown, unknown_keys
-from lib_finisher.api.requests import RANDOM_SEED, Limits, Offer, Reading, json_object, read_plan
+from lib_finisher.api.requests import Limits, Offer, Reading, json_object, read_plan
 from lib_finisher.finished import Finished
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
+from lib_finisher.infotext.fields import RANDOM_SEED
 from lib_finisher.infotext.writing import beside_json, finished_infotext, outcome_pairs, recipe_pairs
 from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.patch import Patch

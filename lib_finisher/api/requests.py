@@ -15,20 +15,16 @@ from lib_finisher.controls import Control, SettingsError, control, controls_of, 
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import LoadedPicture, ill_sized
 from lib_finisher.imaging.geometry import size_of
-from lib_finisher.infotext.seeds import SEEDS
+from lib_finisher.infotext.fields import MOST_DRAWN, RANDOM_SEED, BaseFields
 from lib_finisher.json_text import read_json
 from lib_finisher.recipe import SECTIONS, Recipe
 from lib_finisher.sampler_names import sampler_here
 from lib_finisher.stages.detail import DetailPass
-from lib_finisher.stages.diffusion import MOST_STEPS
 from lib_finisher.stages.stage import Base
 
 Reading = Callable[[Any], Recipe]
 """Makes a recipe of a request's data, with presets or without. Raises SettingsError."""
 
-RANDOM_SEED = -1
-# What is drawn is short enough for every page and program.
-_MOST_DRAWN = (1 << 32) - 1
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -54,27 +50,6 @@ class Offer:
         if not value or not known or value in known or value in self.also.get(name, ()):
             return ""
         return f"{shown(value)} is not here; it must be empty or one of {', '.join(repr(item) for item in known)}."
-
-
-@dataclass(frozen=True)
-class BaseFields:
-    """What the base picture was made with, where a request says so."""
-
-    prompt: str = control("", label="Prompt", help="As it was written; extra networks too.")
-    negative_prompt: str = control("", label="Negative prompt", help="As it was written.")
-    seed: int = control(
-        Base.seed, label="Seed", help="-1 draws one; the infotext tells which.",
-        minimum=RANDOM_SEED, maximum=SEEDS - 1, step=1,
-    )  # fmt: skip
-    steps: int = control(
-        Base.steps, label="Steps", help="Sampling steps of the base.", minimum=1, maximum=MOST_STEPS, step=1
-    )
-    cfg_scale: float = control(
-        Base.cfg_scale, label="CFG scale", help="How closely the prompt was followed.",
-        minimum=0.0, maximum=30.0, step=0.5,
-    )  # fmt: skip
-    sampler: str = control("", label="Sampler", help="Empty is the host's first one.")
-    scheduler: str = control("", label="Scheduler", help="Empty is the host's first one.")
 
 
 @dataclass(frozen=True)
@@ -128,7 +103,7 @@ class FinishRequest:
         """
         use = own if self.recipe["base"].own_infotext else {}
         base = replace(Base(), **{**use, **self.base})
-        seed = random.randrange(_MOST_DRAWN) if base.seed == RANDOM_SEED else base.seed
+        seed = random.randrange(MOST_DRAWN) if base.seed == RANDOM_SEED else base.seed
         return replace(base, seed=seed, sampler=base.sampler or sampler, scheduler=base.scheduler or scheduler)
 
 

@@ -119,8 +119,9 @@ def _finished(
     base = Base(seed=options.seed or 0)
 
     def base_for(header: Header) -> tuple[Base, tuple[str, ...]]:
-        own, notes = own_base(header.infotext, header.side, base)
-        return (own, notes) if options.seed is None else (replace(own, seed=options.seed), ())
+        own, told = own_base(header.infotext, header.side, base)
+        notes = tuple(note for name, note in told.items() if name != "seed" or options.seed is None)
+        return (own if options.seed is None else replace(own, seed=options.seed)), notes
 
     return finish_files(
         inputs.sources, pipeline, run.host, run.recipe, base, saving, options.mask, control, run.files_named(),

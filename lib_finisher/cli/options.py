@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 from pathlib import Path
 from typing import Any
 
 from lib_finisher.cli import chosen_presets, detectors
 from lib_finisher.cli.console import warn
-from lib_finisher.controls import SettingsError
+from lib_finisher.controls import SettingsError, refusal
+from lib_finisher.infotext.fields import MOST_DRAWN, RANDOM_SEED, ROWS
 from lib_finisher.json_text import read_json
 from lib_finisher.recipe import SCHEMA, VERSION, Recipe, assign, default_recipe, read_recipe
 from lib_finisher.stages.upscale_targets import scaled_to
@@ -27,8 +29,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="white marks what repair redraws; with --set base.mask=restrict, what the stages may change",
     )
     parser.add_argument(
-        "--seed", type=int, default=None, metavar="N",
-        help="seed of all noise and grain (default: the one in the picture's infotext, else 0)",
+        "--seed", type=_seed, default=None, metavar="N",
+        help="seed of all noise and grain; -1 draws one (default: the one in the picture's infotext, else 0)",
     )  # fmt: skip
     parser.add_argument("--models", type=Path, default=None, metavar="DIR", help="folder of upscaler model files")
     parser.add_argument(
@@ -49,6 +51,17 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     )
     chosen_presets.add_options(parser)
     parser.add_argument("--upscale-to", type=float, metavar="FACTOR", help="how many times larger the result is")
+
+
+def _seed(text: str) -> int:
+    """A seed by the rule of the API's. Raises ArgumentTypeError."""
+    try:
+        wrong = refusal(ROWS["seed"], int(text))
+    except ValueError:
+        wrong = f"{text[:40]!r} is no whole number"
+    if wrong:
+        raise argparse.ArgumentTypeError(wrong)
+    return random.randrange(MOST_DRAWN) if int(text) == RANDOM_SEED else int(text)
 
 
 def recipe_of(options: argparse.Namespace, family: str = "") -> Recipe:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 FEWEST_PAIRS = 3
+MOST_CHARACTERS = 4_000_000
+"""What is read of an infotext; a longer one is a text without pairs."""
 NEGATIVE = "Negative prompt:"
 _QUOTED = re.compile(r'"(?:\\.|[^\\"])+"(?=,|$)')
 _OF_KEY = frozenset(" -/")
@@ -45,9 +47,9 @@ class Infotext:
 
 
 def read_layout(text: str) -> Infotext:
-    """The lines of an infotext, which may be any text."""
+    """The lines of an infotext, which may be any text; of one that is too long no line is taken for pairs."""
     lines = text.rstrip().split("\n") if text.strip() else []
-    for number in range(len(lines) - 1, -1, -1):
+    for number in range(len(lines) - 1, -1, -1) if len(text) <= MOST_CHARACTERS else ():
         keys = [key for key, _ in pairs_of(lines[number])]
         last = number == len(lines) - 1
         if len(keys) >= FEWEST_PAIRS and (last or len(_SURE & set(keys)) > 1):

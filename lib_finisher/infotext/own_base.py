@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
+from lib_finisher.infotext.fields import told_fields
 from lib_finisher.infotext.generation import read_generation
-from lib_finisher.infotext.seeds import read_seed
-from lib_finisher.infotext.writing import base_fields
 from lib_finisher.stages.stage import Base
 
 
@@ -18,15 +17,14 @@ def own_base(
     base: Base | None = None,
     samplers: Sequence[str] = (),
     schedulers: Sequence[str] = (),
-) -> tuple[Base, tuple[str, ...]]:
-    """(`base` with what the picture says of itself, what was not taken as it stands).
+) -> tuple[Base, Mapping[str, str]]:
+    """(`base` with what the picture says of itself, by field what was not taken as it stands).
 
     `samplers` and `schedulers` are those of the engine; names that it does not have are left out.
     """
     base = base or Base()
     generation = read_generation(infotext, side)
     if generation is None:
-        return base, ()
-    parsed = generation.parsed
-    _, note = read_seed(parsed["Seed"]) if "Seed" in parsed else (None, "")
-    return replace(base, **base_fields(parsed, samplers, schedulers)), (note,) if note else ()
+        return base, {}
+    told = told_fields(generation.parsed, samplers, schedulers)
+    return replace(base, **told.fields), told.notes

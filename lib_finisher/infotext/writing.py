@@ -12,17 +12,14 @@ from lib_finisher.finished import Finished
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.metadata import OWN_KEYWORD
 from lib_finisher.infotext.layout import is_json, read_layout
-from lib_finisher.infotext.seeds import read_seed
 from lib_finisher.json_text import json_text
 from lib_finisher.recipe import Recipe, recorded
-from lib_finisher.sampler_names import sampler_here
 from lib_finisher.stages.stage import Base
 
 KEY, KEY_VERSION, KEY_SIZE = "Finisher", "Finisher version", "Finisher size"
 KEY_STAGES, KEY_NOTES, KEY_ERROR = "Finisher stages", "Finisher notes", "Finisher error"
 KEY_PROMPTS, KEY_PRESET = "Finisher prompts", "Finisher preset"
 _LONGEST_NOTES = 600
-_MOST = 1e15
 DONE = ("ran", "reused")
 _KEY = re.compile(r"(\w[\w \-/]{1,60}):")
 _KEYS = (KEY, KEY_VERSION, KEY_SIZE, KEY_STAGES, KEY_NOTES, KEY_ERROR, KEY_PROMPTS, KEY_PRESET)
@@ -91,36 +88,6 @@ def outcome_pairs(done: Finished, notes: Sequence[str]) -> dict[str, str]:
     if done.error:
         pairs[KEY_ERROR] = done.error
     return pairs
-
-
-def base_fields(parsed: Mapping[str, Any], samplers: Sequence[str], schedulers: Sequence[str]) -> dict[str, Any]:
-    """The fields of `Base` that an infotext tells, which the host has parsed into pairs.
-
-    A sampler that this host does not have is left out. Older infotexts, and hosts without a list of schedulers, write
-    both in one name.
-    """
-    fields: dict[str, Any] = {
-        "prompt": str(parsed.get("Prompt", "")),
-        "negative_prompt": str(parsed.get("Negative prompt", "")),
-    }
-    seed, _ = read_seed(parsed["Seed"]) if "Seed" in parsed else (None, "")
-    if seed is not None:
-        fields["seed"] = seed
-    numbers = (("Steps", "steps", int, 1), ("CFG scale", "cfg_scale", float, 0))
-    for key, name, kind, least in numbers:
-        try:
-            value = kind(parsed[key])
-        except (KeyError, TypeError, ValueError):
-            continue
-        if least <= value < _MOST:
-            fields[name] = value
-    if str(parsed.get("Tiling", "")) == "True":
-        fields["tiling"] = True
-    told = str(parsed.get("Sampler", "")), str(parsed.get("Schedule type", ""))
-    found = sampler_here(*told, samplers, schedulers) if told[0] else None
-    if found is not None:
-        fields["sampler"], fields["scheduler"] = found
-    return fields
 
 
 def says_tiling(infotext: str) -> bool:

@@ -26,8 +26,10 @@ _TOLD = {
 # Families that take each other's networks at least in part.
 _KIN = ({"flux", "chroma"}, {"sdxl", "sdxl_flux2"}, {"qwen_image", "qwen_image_21"})
 
+_BLOCKS = re.compile(r"(?:input_blocks|middle_block|output_blocks|down_blocks|mid_block|up_blocks)[._]")
+# Looked for behind the first of the blocks: one expression for both would try every block anew.
 _CROSS_ATTENTION = re.compile(
-    r"(?:input_blocks|middle_block|output_blocks|down_blocks|mid_block|up_blocks)[._].*attn2[._](?:processor[._])?to_[kv](?:_lora)?[._](?:lora[._])?(?:lora_down|lora_A|down|hada_w1_b)(?:\.\w+)?$"
+    r"attn2[._](?:processor[._])?to_[kv](?:_lora)?[._](?:lora[._])?(?:lora_down|lora_A|down|hada_w1_b)(?:\.\w+)?$"
 )
 _FLUX = re.compile(r"(?:^|[._])(?:double_blocks|single_blocks|single_transformer_blocks)[._]\d+")
 _SD3 = re.compile(r"(?:^|[._])joint_blocks[._]\d+")
@@ -41,7 +43,8 @@ def lora_family(header: Mapping[str, Any]) -> str:
     Shapes go before what the trainer wrote: the width of the text input cannot lie.
     """
     for key, shape in _shapes(header):
-        if _CROSS_ATTENTION.search(key) and len(shape) >= 2:
+        blocks = _BLOCKS.search(key)
+        if blocks and _CROSS_ATTENTION.search(key, blocks.end()) and len(shape) >= 2:
             return _TEXT_WIDTHS.get(shape[1], "")
     told = _told(header.get("__metadata__"))
     if told:

@@ -17,7 +17,7 @@ SAMPLING, PROMPTS = "Sampling", "Prompt"
 _AS_THE_BASE = "as the base"
 PROMPT = "[PROMPT]"
 
-EXTRA_NETWORK = re.compile(r"<\w+:[^>]+>")
+_TAG_HEAD = re.compile(r"<\w+:")
 
 # Rectified-flow families sample on a shifted schedule: the same strength begins at a higher noise level there.
 FLOW_FAMILIES = ("sd3", "flux", "flux2", "chroma", "lumina2", "z_image", "qwen_image", "qwen_image_21", "krea2")
@@ -144,10 +144,24 @@ def prompts_of(settings: Diffusion, base: Base) -> tuple[str, str]:
     prompt = _filled(settings.prompt, base.prompt, base.style if settings.carry else "")
     negative = _filled(settings.negative_prompt, base.negative_prompt, base.negative_style if settings.carry else "")
     if settings.carry:
-        named = {_network(tag) for tag in EXTRA_NETWORK.findall(prompt)}
-        missing = [tag for tag in dict.fromkeys(EXTRA_NETWORK.findall(base.prompt)) if _network(tag) not in named]
+        named = {_network(tag) for tag in extra_networks(prompt)}
+        missing = [tag for tag in dict.fromkeys(extra_networks(base.prompt)) if _network(tag) not in named]
         prompt = " ".join([prompt, *missing])
     return prompt, negative
+
+
+def extra_networks(prompt: str) -> list[str]:
+    """The tags of a prompt as the hosts find them, such as <lora:name:0.8>: all up to the next ">".
+
+    One pass: between two ">" only the first beginning counts, so no part is looked at twice.
+    """
+    tags, at = [], 0
+    while (end := prompt.find(">", at)) >= 0:
+        head = _TAG_HEAD.search(prompt, at, end)
+        if head and head.end() < end:
+            tags.append(prompt[head.start() : end + 1])
+        at = end + 1
+    return tags
 
 
 def _network(tag: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from lib_finisher.events import Control, Meter, Progress
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.infotext import writing as infotext
+from lib_finisher.infotext.fields import told_fields
 from lib_finisher.infotext.layout import pairs_of as pairs_in
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
@@ -278,7 +279,7 @@ def test_what_an_infotext_tells_becomes_the_base() -> None:
 
     def told_by(**more: str) -> dict[str, Any]:
         pairs = {key.replace("_", " "): value for key, value in more.items()}
-        return infotext.base_fields({**parsed, **pairs}, samplers, schedulers)
+        return dict(told_fields({**parsed, **pairs}, samplers, schedulers).fields)
 
     assert told_by() == fields
     named = told_by(Sampler="Euler a", Schedule_type="Karras")
@@ -288,9 +289,8 @@ def test_what_an_infotext_tells_becomes_the_base() -> None:
     assert told_by(Sampler="Elsewhere", Seed="many", Steps="0") == {
         key: value for key, value in fields.items() if key not in ("seed", "steps")
     }
-    joined = infotext.base_fields(
-        {**parsed, "Sampler": "DPM++ 2M", "Schedule type": "Karras"}, ("DPM++ 2M Karras",), ()
-    )
+    both = {**parsed, "Sampler": "DPM++ 2M", "Schedule type": "Karras"}
+    joined = told_fields(both, ("DPM++ 2M Karras",), ()).fields
     assert (joined["sampler"], joined["scheduler"]) == ("DPM++ 2M Karras", "")
 
 

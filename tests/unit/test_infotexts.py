@@ -158,7 +158,7 @@ def test_what_each_program_tells_is_read(program: str) -> None:
     if program.startswith(("Swarm", "Fooocus", "NovelAI", "ComfyUI")):
         assert (told.pairs["Sampler"], told.pairs["Schedule type"]) == ("euler", "karras")
     base, notes = own_base(infotext, side, Base(seed=1))
-    assert (base.seed, base.prompt, base.steps, base.cfg_scale, notes) == (581626448, "a fox", 25, 4.5, ())
+    assert (base.seed, base.prompt, base.steps, base.cfg_scale, notes) == (581626448, "a fox", 25, 4.5, {})
 
 
 @pytest.mark.parametrize(

@@ -188,12 +188,13 @@ def _take_infotext(p: Any, picture: Any) -> None:
     """Prompt, styles, seed and sampling from the picture's own infotext, where it has one."""
     infotext, side = of_open_image(picture)
     own = told_by(infotext or text_of(picture), side)
-    fields = dict(own.fields)
-    for note in own.notes:
-        p.comment(f"Finisher: {note}")
+    fields, notes = dict(own.fields), dict(own.notes)
     if p.negative_prompt and p.negative_prompt.strip():
         # What was typed holds.
         fields.pop("negative_prompt", None)
+        notes.pop("negative_prompt", None)
+    for note in notes.values():
+        p.comment(f"Finisher: {note}")
     for name, value in fields.items():
         # The host calls the sampler otherwise.
         attribute = {"sampler": "sampler_name"}.get(name, name)

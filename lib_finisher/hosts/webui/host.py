@@ -26,7 +26,7 @@ from lib_finisher.hosts.port import (
 from lib_finisher.hosts.webui import models, networks, probe, restoration
 from lib_finisher.hosts.webui.loading import NotLoaded
 from lib_finisher.hosts.webui.nested import Order, redraw_together, scripts_to_keep
-from lib_finisher.stages.diffusion import EXTRA_NETWORK
+from lib_finisher.stages.diffusion import extra_networks
 
 _SMALLEST_SIDE = 64
 # Its step lengths follow from the error over the whole batch.
@@ -241,7 +241,7 @@ def _texts(element: Element) -> tuple[str, ...]:
 
 
 def _extra_networks(element: Element) -> tuple[str, ...]:
-    return tuple(EXTRA_NETWORK.findall(element.prompt))
+    return tuple(extra_networks(element.prompt))
 
 
 def _grouped(elements: Sequence[Element], key: Callable[[Element], _Key]) -> list[list[int]]:

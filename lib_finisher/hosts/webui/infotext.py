@@ -1,8 +1,9 @@
-"""What a picture's infotext says of its making, read with the host's own parser."""
+"""What a picture's infotext says of its making, with what the host's own parser knows of styles."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,15 +12,14 @@ from modules.infotext_utils import parse_generation_parameters
 
 from lib_finisher.hosts.webui import probe
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
-from lib_finisher.infotext.generation import Generation, read_generation
-from lib_finisher.infotext.layout import FEWEST_PAIRS
-from lib_finisher.infotext.seeds import read_seed
-from lib_finisher.infotext.writing import base_fields, infotext_line
+from lib_finisher.infotext.fields import told_fields
+from lib_finisher.infotext.for_hosts import for_the_host
+from lib_finisher.infotext.generation import read_generation
 from lib_finisher.stages.diffusion import PROMPT
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_VALUE, _MOST_PAIRS = 300, 100
+_FROM_THE_HOST = ("Prompt", "Negative prompt", "Styles array")
 
 
 def text_of(picture: Any) -> str:
@@ -35,42 +35,33 @@ def text_of(picture: Any) -> str:
 
 @dataclass(frozen=True)
 class OwnBase:
-    """What a picture says of its making: fields of `Base`, styles, and what was not taken as it stands."""
+    """What a picture says of its making: fields of `Base`, styles, and by field what was not taken as it stands."""
 
     fields: dict[str, Any] = field(default_factory=dict)
     styles: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def told_by(infotext: str, side: SideData = NO_SIDE_DATA) -> OwnBase:
     """What an infotext, or else the `side` data of other programs, says; "" and nothing make an empty one.
 
-    The host's parser takes styles that it knows out of the prompts.
+    The pairs are read by our own reader. The host's parser is asked for what it alone knows, the styles that stand in
+    the prompts, and only of prompts that are short enough for it.
     """
     generation = read_generation(infotext, side)
     if generation is None:
         return OwnBase()
     parsed: dict[str, Any] = dict(generation.parsed)
-    try:
-        parsed = {**parse_generation_parameters(_short(generation)), **generation.pairs}
-    # Whatever a foreign program wrote there must not keep the picture from being finished.
-    except Exception:
-        logger.warning("The host cannot read the infotext of a picture.", exc_info=True)
-    _, note = read_seed(parsed["Seed"]) if "Seed" in parsed else (None, "")
-    return OwnBase(
-        base_fields(parsed, probe.samplers(), probe.schedulers()),
-        tuple(parsed.get("Styles array") or ()),
-        (note,) if note else (),
-    )
-
-
-def _short(generation: Generation) -> str:
-    """The prompts and such pairs as concern the base: the host's expression takes very long over long lines."""
-    lines = [generation.prompt]
-    if generation.negative_prompt:
-        lines.append(f"Negative prompt: {generation.negative_prompt}")
-    pairs = [(key, value) for key, value in generation.pairs.items() if len(value) <= _LONGEST_VALUE][:_MOST_PAIRS]
-    return "\n".join([*lines, infotext_line(pairs)] if len(pairs) >= FEWEST_PAIRS else lines)
+    text = for_the_host(generation)
+    if text:
+        try:
+            found = parse_generation_parameters(text)
+            parsed |= {key: found[key] for key in _FROM_THE_HOST if key in found}
+        # Whatever a foreign program wrote there must not keep the picture from being finished.
+        except Exception:
+            logger.warning("The host cannot read the infotext of a picture.", exc_info=True)
+    told = told_fields(parsed, probe.samplers(), probe.schedulers())
+    return OwnBase(dict(told.fields), tuple(parsed.get("Styles array") or ()), told.notes)
 
 
 def style_texts(styles: list[str]) -> dict[str, str]:

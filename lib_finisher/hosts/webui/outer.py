@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from modules import shared
@@ -37,8 +37,8 @@ def first_sampler() -> tuple[str, str]:
     return probe.samplers()[0], next(iter(probe.schedulers()), "")
 
 
-def told_fields(picture: LoadedPicture) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """(the fields of `Base` that a picture tells, styles applied; what was not taken as it stands)."""
+def told_fields(picture: LoadedPicture) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """(the fields of `Base` that a picture tells, styles applied; by field what was not taken as it stands)."""
     own = told_by(picture.infotext, picture.side)
     return styled(own.fields, list(own.styles)), own.notes
 

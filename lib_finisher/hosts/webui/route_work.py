@@ -146,9 +146,10 @@ def _opened(asked: requests.FinishRequest) -> tuple[list[LoadedPicture], list[Wo
     plain = first_sampler()
     pictures, works = [], []
     for picture, mask in zip(*asked.opened()):
-        own, notes = told_fields(picture)
-        uses_own_seed = asked.recipe[BASE].own_infotext and "seed" not in asked.base
-        pictures.append(replace(picture, notes=(*picture.notes, *(notes if uses_own_seed else ()))))
+        own, told = told_fields(picture)
+        # What the request says itself is not taken from the picture.
+        of_use = [note for name, note in told.items() if asked.recipe[BASE].own_infotext and name not in asked.base]
+        pictures.append(replace(picture, notes=(*picture.notes, *of_use)))
         works.append(Work(picture.pixels, asked.base_of(own, *plain), mask, alpha=picture.alpha))
     return pictures, works
 
