@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, ClassVar
 
 HEADER_LIMIT = 8 * 1024 * 1024  # bytes; the format allows 100 million, which take 4 s to parse
 GGUF_LIMIT = 32 * 1024 * 1024  # bytes of tables in front of the tensors of a .gguf file
+GGUF_VALUES = 1_000_000  # texts in the lists of a .gguf file; a text encoder's vocabulary and merges are 300,000
 
 
 class HeaderError(ValueError):
@@ -97,10 +98,10 @@ class _Gguf:
         11: "q",
         12: "d",
     }
-    TEXT, LIST = 8, 9
+    TEXT, LIST, LONGEST_SHAPE = 8, 9, 64
 
     def __init__(self, file: BinaryIO, name: str, size: int) -> None:
-        self.file, self.name, self.left = file, name, min(size, GGUF_LIMIT)
+        self.file, self.name, self.left, self.values = file, name, min(size, GGUF_LIMIT), GGUF_VALUES
         self.take(4)
 
     def fail(self, fault: str) -> HeaderError:
@@ -129,6 +130,13 @@ class _Gguf:
         inner, count = (self.number("I"), self.number("Q")) if kind == self.LIST else (kind, 0)
         if kind != self.LIST or inner == self.LIST or count > self.left:
             raise self.fail(f"value type {inner}, {count} values")
+        if inner in self.KINDS and count > self.LONGEST_SHAPE:
+            # No shape: a vocabulary's scores, of which nobody asks.
+            self.take(count * struct.calcsize("<" + self.KINDS[inner]))
+            return []
+        self.values -= count
+        if self.values < 0:
+            raise self.fail(f"more than {GGUF_VALUES} values in its lists")
         return [self.value(inner) for _ in range(count)]
 
     def header(self) -> dict[str, Any]:

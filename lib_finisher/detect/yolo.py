@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lib_finisher.detect.detection import Detection, DetectorError, merged
+from lib_finisher.detect.in_words import in_words
 from lib_finisher.detect.model_file import ModelFile
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.detect.turned import DOUBTED, TRUSTED, look_again
@@ -94,9 +95,10 @@ class Yolo:
         path = self._model.path
         if not path.is_file():
             raise self._missing()
-        if path.suffix.lower() == ".onnx":
-            return OnnxNetwork(path)
-        return TorchNetwork(load_checkpoint(path.read_bytes(), path.name, self._trusted), self._device, path.name)
+        with in_words(path.name, "cannot be used as a detector"):
+            if path.suffix.lower() == ".onnx":
+                return OnnxNetwork(path)
+            return TorchNetwork(load_checkpoint(path.read_bytes(), path.name, self._trusted), self._device, path.name)
 
     def _missing(self) -> DetectorError:
         return DetectorError(f"The detector's file {self._model.path.name} is missing; put it back or choose another.")
@@ -105,7 +107,8 @@ class Yolo:
         self, picture: np.ndarray, *, scale: float, confidence: float, network: Network, overlap: float
     ) -> list[Detection]:
         seen = shown(picture, scale, network.fixed, network.stride)
-        raw, prototypes = network.run(seen.canvas)
+        with in_words(self._model.path.name, "cannot look at a picture"):
+            raw, prototypes = network.run(seen.canvas)
         try:
             return detections(raw, prototypes, network.layout, seen, size_of(picture), confidence, overlap)
         except DetectorError as error:

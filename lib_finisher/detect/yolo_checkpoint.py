@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lib_finisher.detect.detection import DetectorError
-from lib_finisher.detect.pickle_machine import Call, Made, Name, Refused, Stored
+from lib_finisher.detect.in_words import in_words
 from lib_finisher.detect.safe_pickle import Archive, UnsafeModel, read_archive
 from lib_finisher.detect.yolo_classes import (
     ALLOWED,
@@ -28,7 +28,10 @@ from lib_finisher.detect.yolo_classes import (
     TENSOR,
 )
 from lib_finisher.detect.yolo_packages import torch_for, ultralytics_module
+from lib_finisher.pickle_machine import MOST_STEPS, Budget, Call, Made, Name, Refused, Stored
 
+# Half precision takes twice what is stored; some files hold a network's numbers twice.
+_TIMES_STORED, _BYTES_FOR_ALL = 4, 64 << 20
 _CHILDREN = "_modules"
 # Ultralytics notes each part's class here, over a method of torch's that is never called.
 _REMARK = "type"
@@ -55,7 +58,11 @@ def load_checkpoint(data: bytes, file: str, trusted: Collection[str]) -> Checkpo
     ultralytics_module("ultralytics.nn.tasks", file)
     if sha256 in trusted:
         return _with_ordinary_pickle(data, file)
-    archive = read_archive(data, file, sha256, ALLOWED, CALLED)
+    with in_words(file, "holds a network that cannot be put together"):
+        return _put_together(read_archive(data, file, sha256, ALLOWED, CALLED), file, sha256)
+
+
+def _put_together(archive: Archive, file: str, sha256: str) -> Checkpoint:
     root = archive.root
     kept = (root.get("ema") or root.get("model")) if isinstance(root, dict) else root
     if isinstance(kept, Made) and kept.kind in OTHERS:
@@ -68,8 +75,6 @@ def load_checkpoint(data: bytes, file: str, trusted: Collection[str]) -> Checkpo
         options = builder.plain(root.get("train_args")) if isinstance(root, dict) else None
     except Refused as refused:
         raise UnsafeModel(file, str(refused), sha256) from None
-    except (AttributeError, IndexError, KeyError, RecursionError, RuntimeError, TypeError, ValueError) as error:
-        raise DetectorError(f"The network in {file} cannot be put together: {error}. Fetch it again.") from error
     return Checkpoint(network.float().eval(), options if isinstance(options, dict) else {})
 
 
@@ -83,6 +88,11 @@ class _Builder:
         self._modules: dict[int, Any] = {}
         self._storages: dict[str, Any] = {}
         self._under_way: set[int] = set()
+        # Lists and tuples may stand in each other so that a few hundred bytes describe millions: each is made once.
+        self._plain: dict[int, tuple[Any, Any]] = {}
+        self._steps = Budget(MOST_STEPS, "steps")
+        stored = sum(map(len, archive.records.values()))
+        self._bytes = Budget(_TIMES_STORED * stored + _BYTES_FOR_ALL, "bytes for its tensors")
         self._fresh = dict(self._torch.nn.Module().__dict__)
 
     def module(self, made: Made) -> Any:
@@ -108,10 +118,8 @@ class _Builder:
         """A value without parts of a network: left-overs of training become None."""
         if isinstance(value, _PLAIN):
             return value
-        if isinstance(value, dict):
-            return {key: self.plain(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple, set)):
-            return type(value)(self.plain(item) for item in value)
+        if isinstance(value, (dict, list, tuple, set)):
+            return self._collection(value)
         if isinstance(value, Call) and value.function == SIZE:
             return self._torch.Size(self.plain(value.arguments[0]))
         if isinstance(value, Call) and value.function in (*TENSOR, PARAMETER):
@@ -120,6 +128,21 @@ class _Builder:
         if kind in LEFT_OVER:
             return None
         raise Refused(f"{kind} as a value")
+
+    def _collection(self, value: Any) -> Any:
+        if id(value) in self._plain:
+            return self._plain[id(value)][1]
+        if id(value) in self._under_way:
+            raise ValueError("a list in it holds itself")
+        self._under_way.add(id(value))
+        self._steps.spend(1 + len(value))
+        if isinstance(value, dict):
+            made: Any = {key: self.plain(item) for key, item in value.items()}
+        else:
+            made = type(value)(self.plain(item) for item in value)
+        # The value itself, too, so that no other one gets its id.
+        self._plain[id(value)] = value, made
+        return made
 
     def _kind(self, name: Name) -> Any:
         module = ultralytics_module(name.module, self._file) if _is_yolo(name) else importlib.import_module(name.module)
@@ -135,6 +158,7 @@ class _Builder:
     def _state(self, made: Made, kind: Any) -> tuple[dict[str, Any], bool]:
         """What to fill the empty object with, and whether its batch normalisation is folded into its convolution."""
         state, fused = dict(self._fresh), False
+        self._steps.spend(len(made.state))
         for name, value in made.state.items():
             if not isinstance(name, str) or name.startswith("__"):
                 raise Refused(f"an attribute {name!r}")
@@ -197,6 +221,8 @@ class _Builder:
             last += (length - 1) * step
         if elements > flat.numel() or (elements and last >= flat.numel()):
             raise Refused("a tensor larger than what is stored for it")
+        # Many tensors may share one storage in the file, and none here; in float32 each number takes four bytes.
+        self._bytes.spend(elements * max(4, flat.element_size()))
         tensor = self._torch.as_strided(flat, size, stride, offset).clone()
         return tensor.float() if tensor.is_floating_point() else tensor
 
@@ -241,11 +267,8 @@ def _with_ordinary_pickle(data: bytes, file: str) -> Checkpoint:
     """For files that the user trusts by their hash. A web UI may have replaced torch.load; this one it has not."""
     torch = torch_for(file)
     ways = SimpleNamespace(__name__="pickle", Unpickler=_Renaming, load=pickle.load)
-    try:
+    with in_words(file, "is trusted, but cannot be read", "Fetch it again."):
         root = torch.serialization.load(io.BytesIO(data), map_location="cpu", pickle_module=ways, weights_only=False)
-    except (AttributeError, EOFError, ImportError, KeyError, RuntimeError, TypeError, ValueError,
-            pickle.UnpicklingError) as error:  # fmt: skip
-        raise DetectorError(f"{file} is trusted, but cannot be read: {error}. Fetch it again.") from error
     network = (root.get("ema") or root.get("model")) if isinstance(root, dict) else root
     if not isinstance(network, torch.nn.Module):
         raise DetectorError(f"{file} is trusted, but holds no ultralytics detector.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib_finisher.detect.pickle_machine import Name
+from lib_finisher.pickle_machine import Name
 
 _NN = "ultralytics.nn.modules"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,10 @@ from lib_finisher.detect.yolo_onnx_header import Header, read_header
 from lib_finisher.imaging.geometry import Size
 
 _USUAL, _LEAST = 640, 32
+_MOST_SIDE, _MOST_TOGETHER = 4096, 64
+# What ultralytics writes of itself: numbers, texts in quotes, and lists of both, no deeper than this.
+_LONGEST_NOTE, _DEEPEST_NOTE = 1 << 18, 8
+_PLAIN_NOTE = re.compile(r"[\w\s,.:()\[\]{}]*")
 _HALF = np.dtype(np.float16)
 _SUPPORTED = ("detect", "segment", "pose")
 
@@ -34,6 +40,11 @@ class OnnxNetwork:
         shape = header.input_shape
         if len(shape) != 4 or shape[1] not in (0, 3):
             raise DetectorError(f"{self._file} takes an input of shape {shape}, not pictures as YOLO does.")
+        if max(shape[2:]) > _MOST_SIDE or shape[0] > _MOST_TOGETHER:
+            raise DetectorError(
+                f"{self._file} takes an input of shape {shape}; at most {_MOST_TOGETHER} pictures of {_MOST_SIDE} "
+                "pixels a side are shown to a detector. Export it again for one picture."
+            )
         size = Size(shape[3], shape[2]) if shape[2] > 0 and shape[3] > 0 else None
         # Exported for several pictures at once, it takes no fewer: it is shown the same one so many times.
         self._together = max(1, shape[0])
@@ -134,7 +145,30 @@ def _layout(header: Header, raw: Array, prototypes: Array | None, file: str) -> 
 
 
 def _value(metadata: Mapping[str, str], key: str) -> Any:
+    """A note as the value that it is written as; None for what is none. Python's parser is given nothing that is nested
+    deeply or reckoned: it may take the process with it."""
+    note = metadata.get(key, "")[:_LONGEST_NOTE]
+    bare = _without_texts(note)
+    deepest = max(itertools.accumulate((letter in "([{") - (letter in ")]}") for letter in bare), default=0)
+    if deepest > _DEEPEST_NOTE or not _PLAIN_NOTE.fullmatch(bare):
+        return None
     try:
-        return ast.literal_eval(metadata[key])
+        return ast.literal_eval(note)
     except (KeyError, ValueError, SyntaxError, MemoryError, RecursionError):
         return None
+
+
+def _without_texts(note: str) -> str:
+    """A note without what stands in quotation marks, and without the marks; one pass."""
+    bare: list[str] = []
+    mark, skip = "", False
+    for letter in note:
+        if skip:
+            skip = False
+        elif mark:
+            skip, mark = letter == "\\", "" if letter == mark else mark
+        elif letter in "'\"":
+            mark = letter
+        else:
+            bare.append(letter)
+    return "".join(bare)

@@ -17,6 +17,7 @@ from lib_finisher.detect.yolo_packages import torch_for
 _log = logging.getLogger("finisher")
 
 _USUAL_SIDE = 640
+_MOST_CLASSES = 100_000
 _SIDES = range(320, 1537, 32)
 
 
@@ -102,6 +103,8 @@ class TorchNetwork:
 
 def _layout(network: Any, head: Any) -> Layout:
     count = int(head.nc)
+    if not 0 <= count <= _MOST_CLASSES:
+        raise ValueError(f"it says that it has {count} classes; at most {_MOST_CLASSES} are read")
     names = getattr(network, "names", None)
     given = dict(enumerate(names)) if isinstance(names, (list, tuple)) else names
     given = given if isinstance(given, Mapping) else {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from lib_finisher.checked_json import kept_in, write_checked
 from lib_finisher.hosts.port import HostError
+from lib_finisher.hosts.upscaler_state import checked_state
 
 logger = logging.getLogger(__name__)
 
@@ -116,13 +117,7 @@ def _spandrel() -> Any:
 
 def _descriptor(file: Path, spandrel: Any) -> Any:
     try:
-        if file.suffix.lower() == ".pt":
-            # Spandrel would take such a file for a TorchScript program first, and run it.
-            import torch
-
-            state = spandrel.canonicalize_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-            return spandrel.ModelLoader(device="cpu").load_from_state_dict(state)
-        return spandrel.ModelLoader(device="cpu").load_from_file(file)
+        return spandrel.ModelLoader(device="cpu").load_from_state_dict(checked_state(file, spandrel))
     # spandrel and torch raise many kinds for a file that is no model; all mean the same to the user.
     except Exception as error:
         raise HostError(f"{file.name} is not an upscaler that spandrel can load ({error}).") from error

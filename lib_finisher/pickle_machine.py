@@ -9,9 +9,13 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+
+MOST_STEPS = 1_000_000
+"""Instructions, values copied and values walked through; large detectors need 80,000."""
 
 _MARK = object()
+_LONGEST_NAME = 120
 _SIMPLE = (str, int, float, bool, bytes, type(None))
 _MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 _PUSHED = frozenset({
@@ -28,6 +32,23 @@ class Refused(Exception):
     """What the file wanted and will not get, in words that follow "wants"."""
 
 
+class TooMuch(ValueError):
+    """Data that would take more steps or more memory than any file of its kind needs."""
+
+
+class Budget:
+    """How much may still be done; `what` it counts is for the message."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most, self._what, self.spent = most, what, 0
+
+    def spend(self, amount: int = 1) -> None:
+        """Count. Raises TooMuch where that is more than there is."""
+        self.spent += amount
+        if self.spent > self._most:
+            raise TooMuch(f"it asks for more than {self._most} {self._what}")
+
+
 class Name(NamedTuple):
     """Something that a pickle would import: a module, and a name in it. Nothing is imported."""
 
@@ -35,7 +56,7 @@ class Name(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
+        return f"{self.module}.{self.name}"[:_LONGEST_NAME]
 
 
 @dataclass(eq=False)
@@ -65,19 +86,24 @@ class Stored:
 
 
 class Machine:
-    """Follows a pickle's instructions and makes plain values of them; runs once."""
+    """Follows a pickle's instructions and makes plain values of them; runs once, in at most MOST_STEPS steps."""
 
     def __init__(self, allowed: Collection[Name], called: Collection[Name]) -> None:
+        self._budget = Budget(MOST_STEPS, "steps")
         self._allowed = allowed
         self._called = called
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
-    def run(self, pickled: bytes) -> Any:
-        """The value that the pickle describes. Raises Refused, or ValueError and its like where it is broken."""
+    def run(self, pickled: bytes | BinaryIO) -> Any:
+        """The value that the pickle describes; a stream is read no further than it goes.
+
+        Raises Refused, TooMuch, or ValueError and its like where it is broken.
+        """
         for opcode, argument, _ in pickletools.genops(pickled):
             if opcode.name == "STOP":
                 return self._stack.pop()
+            self._budget.spend()
             self._step(opcode.name, argument)
         raise ValueError("its pickle has no end")
 
@@ -124,9 +150,20 @@ class Machine:
 
     def _name(self, module: str, name: str) -> None:
         wanted = Name(_MODULES_OF_PYTHON_2.get(module, module), name)
-        if wanted not in self._allowed:
+        if not self._may_name(wanted):
             raise Refused(repr(str(wanted)))
         self._stack.append(wanted)
+
+    def _may_name(self, wanted: Name) -> bool:
+        return wanted in self._allowed
+
+    def _may_call(self, wanted: Name) -> bool:
+        return wanted in self._called
+
+    def _copied(self, values: Any) -> Any:
+        """What is taken over item by item, which the pickle may ask for again and again."""
+        self._budget.spend(len(values))
+        return values
 
     def _global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
@@ -142,14 +179,14 @@ class Machine:
         arguments, function = self._stack.pop(), self._stack.pop()
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
             raise Refused("to call what is computed")
-        if function not in self._called:
+        if not self._may_call(function):
             raise Refused(f"to call {function}")
         if function == ("collections", "OrderedDict"):
             made: Any = {}
-            for key, value in arguments[0] if arguments else ():
+            for key, value in self._copied(arguments[0]) if arguments else ():
                 made[_key(key)] = value
         elif function == ("builtins", "set"):
-            made = {_key(item) for item in (arguments[0] if arguments else ())}
+            made = {_key(item) for item in (self._copied(arguments[0]) if arguments else ())}
         else:
             made = Call(function, arguments)
         self._stack.append(made)
@@ -223,6 +260,32 @@ class Machine:
 
     def _twice(self, _: Any) -> None:
         self._stack.append(self._stack[-1])
+
+
+class Check(Machine):
+    """Finds out whether somebody else's unpickler may be given a pickle: the names are that one's affair.
+
+    What takes it for ever, keys that are nested, is refused here, and what is larger than any model.
+    """
+
+    def __init__(self) -> None:
+        super().__init__((), ())
+
+    def _may_name(self, wanted: Name) -> bool:
+        return True
+
+    def _may_call(self, wanted: Name) -> bool:
+        return True
+
+    def _new(self, _: Any) -> None:
+        arguments, kind = self._stack.pop(), self._stack.pop()
+        self._stack.append(Call(kind, arguments))
+
+    def _build(self, _: Any) -> None:
+        self._stack.pop()
+
+    def _persistent(self, _: Any) -> None:
+        self._stack.append(Stored(Name("torch", "storage"), str(type(self._stack.pop())), 0))
 
 
 _ACTS: Mapping[str, Callable[[Machine, Any], None]] = {
