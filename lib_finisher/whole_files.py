@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-PART = ".part"
-SET_ASIDE = ".damaged"
+from lib_finisher.part_names import left_behind, new_part_beside
+
+_SET_ASIDE = re.compile(r"\..+\.[0-9a-f]{8}\.damaged")
 _TRIES, _PAUSE_SECONDS = 20, 0.05
-_ABANDONED_SECONDS = 3600.0
+_KEPT_SECONDS = 3600.0
 
 
 @contextlib.contextmanager
@@ -23,7 +25,7 @@ def whole(file: Path, *, synced: bool = False, anew: bool = False) -> Iterator[P
     `synced`: it is on the disk before it gets the name, so that it is whole after a power failure, too. `anew`: a file
     of that name stays. Raises OSError; FileExistsError where there is one and it is to be `anew`.
     """
-    part = file.with_name(f".{uuid.uuid4().hex}{PART}")
+    part = new_part_beside(file)
     try:
         yield part
         if synced:
@@ -63,18 +65,29 @@ def replace(source: Path, target: Path) -> None:
 def set_aside(file: Path) -> None:
     """Take what cannot be used out of the way of a new file, whatever it is; where that is refused, it stays."""
     with contextlib.suppress(OSError):
-        aside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}{SET_ASIDE}")
+        aside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.damaged")
         file.rename(aside)
-        # For as long as parts of killed programs are kept.
+        # From now on it is kept for a while.
         os.utime(aside)
 
 
-def sweep(folder: Path, pattern: str = f".*{PART}") -> None:
-    """Delete what matches and is older than an hour: parts that a killed process left behind, or what was set aside."""
-    for file in folder.glob(pattern):
-        with contextlib.suppress(OSError):
-            if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
-                file.unlink()
+def sweep(folder: Path) -> None:
+    """Delete what programs that were killed have left of files of ours, and what was set aside more than an hour ago.
+
+    By name and owner: nothing of a program that still runs, nothing of anybody else, no folder and no link.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        for item in found:
+            with contextlib.suppress(OSError):
+                if item.name.startswith(".") and item.is_file(follow_symlinks=False) and _is_over(item):
+                    Path(item.path).unlink()
+
+
+def _is_over(item: os.DirEntry[str]) -> bool:
+    modified = item.stat(follow_symlinks=False).st_mtime
+    if _SET_ASIDE.fullmatch(item.name):
+        return time.time() - modified > _KEPT_SECONDS
+    return left_behind(item.name, modified)
 
 
 def _name_anew(part: Path, file: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lib_finisher.checked_json import kept_in, write_checked
-from lib_finisher.whole_files import SET_ASIDE, sweep
+from lib_finisher.whole_files import sweep
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,10 @@ class Records:
         record = self._known[folder].get((source, input_sha256, work))
         return record if record is not None and (folder / record.output).is_file() else None
 
+    def knows(self, result: Path) -> bool:
+        """Whether there is a report of a result, whatever it says."""
+        return _file_of(result.parent, result.name).is_file()
+
     def add(self, folder: Path, record: Record) -> None:
         """Write the report of a result. What cannot be written only costs its being known the next time."""
         data = {"finisher_report": _VERSION, **asdict(record), "left_out": list(record.left_out)}
@@ -80,7 +84,7 @@ class Records:
 
 def records_in(folder: Path) -> Iterator[Record]:
     """Every report of a folder that can be read, the oldest first."""
-    sweep(folder / FOLDER, f".*{SET_ASIDE}")
+    sweep_records(folder)
     try:
         files = sorted((folder / FOLDER).glob("*.json"), key=lambda file: file.stat().st_mtime)
     except OSError:
@@ -90,6 +94,11 @@ def records_in(folder: Path) -> Iterator[Record]:
         if data.get("finisher_report") == _VERSION:
             values = {field.name: data[field.name] for field in fields(Record)}
             yield Record(**{**values, "left_out": tuple(values["left_out"])})
+
+
+def sweep_records(folder: Path) -> None:
+    """Delete what killed runs have left among the reports of a folder's results."""
+    sweep(folder / FOLDER)
 
 
 def _file_of(folder: Path, output: str) -> Path:

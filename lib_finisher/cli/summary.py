@@ -11,7 +11,7 @@ from lib_finisher.batch.report import FileReport
 from lib_finisher.cli.console import report_table, tell_along, warn
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.json_text import json_text
-from lib_finisher.whole_files import write_whole
+from lib_finisher.whole_files import sweep, write_whole
 
 
 def picture_text(report: FileReport) -> str:
@@ -73,6 +73,7 @@ def report_text(host: EmbeddedHost, reports: Sequence[FileReport], inputs: Input
 
 def write_report(file: Path, text: str) -> None:
     """Write the report for programs to a file; a failure is only said."""
+    sweep(file.parent)
     try:
         write_whole(file, f"{text}\n".encode("utf-8", "surrogateescape"))
     except OSError as error:

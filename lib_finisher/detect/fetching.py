@@ -5,11 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.client
-import os
 import shutil
 import ssl
-import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -22,6 +19,7 @@ from urllib.parse import urlsplit
 
 from lib_finisher import __version__
 from lib_finisher.detect.known import Known
+from lib_finisher.whole_files import sweep, whole
 
 Told = Callable[[int, int], None]
 """Called while a file comes, with (bytes that are here, bytes in all; 0 where that is not known)."""
@@ -29,8 +27,6 @@ Told = Callable[[int, int], None]
 _BLOCK = 1 << 18
 # For files whose size nobody has published; the largest detector in use has 200 MB.
 _MOST = 512 << 20
-_PART = ".part"
-_LEFT_BEHIND = 24 * 3600
 
 
 class FetchError(RuntimeError):
@@ -104,7 +100,7 @@ def fetch(
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _sweep(folder)
+            sweep(folder)
             free = shutil.disk_usage(folder).free
         except OSError as error:
             raise FetchError(f"{folder} cannot be used ({error.strerror or error}); choose another folder.") from error
@@ -119,27 +115,21 @@ def fetch(
 
 
 def _into_place(entry: Known, target: Path, told: Told, opener: Callable[[str], Any]) -> Path:
-    part: Path | None = None
     try:
         # Each has a part of its own: two who fetch the same file do not write into each other's.
-        handle, name = tempfile.mkstemp(_PART, f".{entry.name}.", target.parent)
-        part = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            got = _download(entry, stream, told, opener)
-        if got != entry.sha256:
-            raise FetchError(
-                f"What came for {entry.name} is not the right file: its sha256 is {got} and should be {entry.sha256}. "
-                "It was deleted. Try again; if it stays so, do not use the file from there."
-            )
-        part.chmod(0o644)
-        part.replace(target)
+        with whole(target) as part:
+            with part.open("xb") as stream:
+                got = _download(entry, stream, told, opener)
+            if got != entry.sha256:
+                raise FetchError(
+                    f"What came for {entry.name} is not the right file: its sha256 is {got} and should be "
+                    f"{entry.sha256}. It was deleted. Try again; if it stays so, do not use the file from there."
+                )
+            part.chmod(0o644)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise FetchError(_full(entry, target.parent, 0)) from error
         raise FetchError(f"{target} could not be written ({error.strerror or error}).") from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
     return target
 
 
@@ -187,13 +177,6 @@ def _read(entry: Known, answer: Any) -> bytes:
         return bytes(answer.read(_BLOCK))
     except (OSError, http.client.HTTPException) as error:
         raise FetchError(f"The connection broke while {entry.name} came ({error}); fetch it again.") from error
-
-
-def _sweep(folder: Path) -> None:
-    """Remove parts of fetches that were killed."""
-    for part in folder.glob(f".*{_PART}"):
-        if time.time() - part.stat().st_mtime > _LEFT_BEHIND:
-            part.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

@@ -11,6 +11,7 @@ from lib_finisher.checked_json import kept_in, write_checked
 from lib_finisher.events import ModelRun
 from lib_finisher.hosts.port import Host
 from lib_finisher.redraw.patch import Cost
+from lib_finisher.whole_files import sweep
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ class Rates:
 
     def _read(self) -> dict[str, float]:
         if self._known is None:
+            if self._file is not None:
+                sweep(self._file.parent)
             data = kept_in(self._file) if self._file is not None else {}
             self._known = {key: float(value) for key, value in data.items() if isinstance(value, float) and value > 0}
         return self._known

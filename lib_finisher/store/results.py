@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lib_finisher.checked_json import Damaged, opened, read_checked, write_checked
-from lib_finisher.whole_files import PART, SET_ASIDE, set_aside, sweep, whole
+from lib_finisher.whole_files import set_aside, sweep, whole
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +50,11 @@ class ResultStore:
         self._folder = folder
         self._limit = limit
         self._size: int | None = None
-        self._complained = False
+        self._complained = self._swept = False
 
     def get(self, key: str) -> tuple[npt.NDArray[Any], dict[str, Any]] | None:
         """The array and the note stored under `key`, or None; what is not as it was stored is set aside."""
+        self._delete_abandoned()
         array_file, note_file = self._files(key)
         try:
             note = read_checked(note_file)
@@ -77,6 +78,7 @@ class ResultStore:
 
     def put(self, key: str, array: npt.NDArray[Any], note: dict[str, Any]) -> bool:
         """Store an array and its note, the note last; whether that worked."""
+        self._delete_abandoned()
         array_file, note_file = self._files(key)
         try:
             array_file.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +108,6 @@ class ResultStore:
     def _keep_within_limit(self, added: int) -> None:
         """Count what is stored; past the limit, delete what has not been used for longest."""
         if self._size is None:
-            self._delete_abandoned()
             self._size = sum(size for _, size, _ in self._stored())
         else:
             self._size += added
@@ -130,29 +131,35 @@ class ResultStore:
 
     def _delete_abandoned(self) -> None:
         """Parts that a killed process left behind, and what was set aside."""
-        for ending in (PART, SET_ASIDE):
-            sweep(self._folder, f"??/.*{ending}")
+        if not self._swept:
+            self._swept = True
+            for folder in self._folder.glob("??"):
+                sweep(folder)
 
 
 class PatchStore:
     """Finished patches of stages that are not finished yet, so that an interrupted upscale can be taken up."""
 
-    def __init__(self, store: ResultStore) -> None:
+    def __init__(self, store: ResultStore, code: str) -> None:
+        """`code` changes with the code that patches are made by."""
         self._store = store
+        self._code = code
         self._kept: list[str] = []
 
     def recall(self, key: str) -> npt.NDArray[np.float32] | None:
         """The finished patch of that key, or None."""
-        found = self._store.get(key)
+        own = digest(self._code, key)
+        found = self._store.get(own)
         if found is None:
             return None
-        self._kept.append(key)
+        self._kept.append(own)
         return np.asarray(found[0], dtype=np.float32)
 
     def keep(self, key: str, pixels: npt.NDArray[np.float32]) -> None:
         """Store a finished patch."""
-        if self._store.put(key, pixels, {"patch": True}):
-            self._kept.append(key)
+        own = digest(self._code, key)
+        if self._store.put(own, pixels, {"patch": True}):
+            self._kept.append(own)
 
     def clear(self) -> None:
         """Forget every patch kept or recalled: their stage is complete."""

@@ -243,17 +243,17 @@ def test_a_full_disk_and_a_folder_that_is_none(server: http.server.ThreadingHTTP
 def test_stopping_leaves_nothing_and_old_parts_are_swept(
     server: http.server.ThreadingHTTPServer, tmp_path: Path
 ) -> None:
-    (tmp_path / ".a model.pt.old.part").write_bytes(b"killed yesterday")
-    (tmp_path / ".a model.pt.new.part").write_bytes(b"on its way")
-    old = time.time() - 48 * 3600
-    os.utime(tmp_path / ".a model.pt.old.part", (old, old))
+    foreign, killed = tmp_path / ".a model.pt.new.part", tmp_path / f".{'0123456789abcdef' * 2}.part"
+    for file in (foreign, killed):
+        file.write_bytes(b"of yesterday")
+        os.utime(file, (time.time() - 48 * 3600,) * 2)
 
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fetch(entry(address(server) + "/whole"), tmp_path, stop, PLAIN)
-    assert [item.name for item in tmp_path.iterdir()] == [".a model.pt.new.part"]
+    assert [item.name for item in tmp_path.iterdir()] == [foreign.name], "what is not named as ours is not ours"
 
 
 def test_what_has_no_confirmed_hash_is_not_fetched(server: http.server.ThreadingHTTPServer, tmp_path: Path) -> None:
