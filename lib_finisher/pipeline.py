@@ -7,12 +7,9 @@ chunk and patches of all its pictures share batches.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence, Set
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lib_finisher.assets import Assets
 from lib_finisher.detect.search import Search
@@ -25,10 +22,8 @@ from lib_finisher.recipe import Recipe
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.redraw.patch import Cost
 from lib_finisher.redraw.watching import PatchMemory
+from lib_finisher.run.chunk import Chunk, Through
 from lib_finisher.run.context import RunContext
-from lib_finisher.run.picture_state import PictureState
-from lib_finisher.run.stage_run import StageRun
-from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import Finder, Stage, Tools, Work
 from lib_finisher.store.results import ResultStore, digest, digest_of_files
@@ -39,19 +34,6 @@ logger = logging.getLogger(__name__)
 def _checkpoints(settings: Any) -> bool:
     """Whether a stage that is on swaps the checkpoint."""
     return settings.enabled and any(getattr(one, "checkpoint", "") for one in getattr(settings, "passes", (settings,)))
-
-
-def _differs(state: PictureState, other: PictureState) -> bool:
-    """Whether a stage has changed the picture, so that it is worth finishing it without the stage as well."""
-    return not np.array_equal(state.work.pixels, other.work.pixels)
-
-
-def _tell_of_nothing(states: Sequence[PictureState], compared: Set[int]) -> None:
-    """A note where a comparison was asked for and there is none, since the stage has changed nothing."""
-    for state in states:
-        if state.number not in compared and not state.done.error:
-            last = state.done.reports[-1]
-            state.done.reports[-1] = replace(last, notes=(*last.notes, "nothing to compare: it changed nothing here"))
 
 
 def _by_name(name: str, search: Search) -> str:
@@ -90,31 +72,20 @@ class Pipeline:
         )  # fmt: skip
         self._rates = rates
 
-    def run(self, works: Sequence[Work]) -> list[Finished]:
-        """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others."""
+    def run(self, works: Sequence[Work], through: Through | None = None) -> list[Finished]:
+        """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others.
+
+        `through` gets each as soon as its own last stage has ended, while others may still be in work.
+        """
         context = self._context
         meter = Meter(context.control, context.listener, lambda: sum(map(self._expected, works)), self._weight)
-        base = context.recipe[BASE]
-        states = [PictureState(work, base, number) for number, work in enumerate(works)]
-        others: list[PictureState] = []
-        for stage in STAGES:
-            if stage.name == base.compare:
-                others = [state.without(stage) for state in states]
-                StageRun(context, stage, states, meter).run()
-                others = [other for other in others if _differs(states[other.number], other)]
-                _tell_of_nothing(states, {other.number for other in others})
-            else:
-                StageRun(context, stage, [*states, *others], meter).run()
+        chunk = Chunk(context, works, meter, through)
+        results = chunk.run()
         if self._rates is not None:
-            self._learn(self._rates, [report.cost for state in [*states, *others] for report in state.done.reports])
+            self._learn(self._rates, [report.cost for state in chunk.states for report in state.done.reports])
             for model_run in meter.model_runs:
-                self._rates.record_model(self._context.host, model_run)
-        for state in [*states, *others]:
-            state.done.pixels, state.done.alpha = state.work.pixels, state.work.alpha
-        for other in others:
-            if not other.done.error:
-                states[other.number].done.compared, states[other.number].done.without = base.compare, other.done
-        return [state.done for state in states]
+                self._rates.record_model(context.host, model_run)
+        return results
 
     def detectors(self, stage: Stage) -> list[str]:
         """What changes when a detector does that a stage's result depends on."""

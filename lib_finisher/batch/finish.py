@@ -13,7 +13,7 @@ from pathlib import Path
 from lib_finisher import __version__
 from lib_finisher.batch.inputs import Source, content_hash
 from lib_finisher.batch.names import Taken
-from lib_finisher.batch.records import FAILED, FINISHED, Record, Records
+from lib_finisher.batch.records import FAILED, FINISHED, Record, Records, sweep_records
 from lib_finisher.batch.report import FileReport
 from lib_finisher.batch.saving import Result, Saving, Target, noted, save_free, save_stages, target_of
 from lib_finisher.batch.texts import texts_of
@@ -34,6 +34,7 @@ from lib_finisher.stages.base import RESTRICTS
 from lib_finisher.stages.extend import extended_box
 from lib_finisher.stages.stage import Base, Stage, Work
 from lib_finisher.stages.upscale_targets import targets_of
+from lib_finisher.whole_files import sweep
 
 BaseFor = Callable[[Header], tuple[Base, tuple[str, ...]]]
 
@@ -84,8 +85,10 @@ def finish_files(
     base_for: BaseFor | None = None,
     begin: Callable[[Begun], None] | None = None,
 ) -> Iterator[FileReport]:
-    """Finish files in chunks; a report for each, as soon as its chunk is through, in the order of `sources`.
+    """Finish files in chunks; a report for each when its chunk is through, in the order of `sources`.
 
+    Each result is saved as soon as the picture's own last stage has ended. Where the run ends early by an error, the
+    reports of what is saved come before it.
     No result takes the place of a source, of the mask, of another result of this run, or of the files in `used`, which
     are those that the recipe names. After an interruption no further chunk is begun. With `records` what is finished
     already is skipped, unless it is to be done `again`, and what becomes finished is recorded. `base_for` makes of what
@@ -102,9 +105,20 @@ def finish_files(
         if begin is not None and loaded:
             begin(Begun(tuple(item.source for item in loaded), number, len(meant)))
         works = [Work(item.picture.pixels, item.base, item.mask, alpha=item.picture.alpha) for item in loaded]
-        results = dict(zip(map(id, loaded), pipeline.run(works)))
-        for item in chunk:
-            yield item if isinstance(item, FileReport) else run.saved(item, results[id(item)])
+        reports: dict[int, FileReport] = {}
+
+        def save(
+            index: int, done: Finished, loaded: Sequence[_Loaded] = loaded, reports: dict[int, FileReport] = reports
+        ) -> None:
+            reports[id(loaded[index])] = run.saved(loaded[index], done)
+
+        try:
+            pipeline.run(works, save)
+        finally:
+            for item in chunk:
+                report = item if isinstance(item, FileReport) else reports.get(id(item))
+                if report is not None:
+                    yield report
         number += len(chunk)
 
 
@@ -133,6 +147,7 @@ class _Run:
         files = [*used, *([] if mask is None else [mask])]
         self._work = WorkDigest(recipe, host, saving, files, detectors) if records is not None else None
         self.taken = Taken([])
+        self._swept: set[Path] = set()
 
     def load(self, source: Source) -> _Loaded | FileReport:
         """The picture of a source with all that its result needs, settled before the work; or why there is none."""
@@ -155,6 +170,7 @@ class _Run:
             mask = None if self._mask is None else load_mask(self._mask, (size.width, size.height))
             target = target_of(self._saving, path, source.folder, transparent(picture.alpha) is not None)
             target.folder.mkdir(parents=True, exist_ok=True)
+            self._sweep(target.folder)
             if not os.access(target.folder, os.W_OK):
                 return FileReport(path, None, f"{target.folder}: nothing can be written there.")
         except PictureError as error:
@@ -171,6 +187,13 @@ class _Run:
             if problem:
                 return FileReport(path, None, f"{path}: {problem}.")
         return _Loaded(path, picture, mask, base, target, sha256, work)
+
+    def _sweep(self, folder: Path) -> None:
+        """Once in a run, what runs that were killed have left where results go."""
+        if folder not in self._swept:
+            self._swept.add(folder)
+            sweep(folder)
+            sweep_records(folder)
 
     def _finished_before(self, source: Source, sha256: str, work: str) -> FileReport | None:
         if self._records is None or self._again or self._saving.overwrite:
@@ -198,7 +221,7 @@ class _Run:
         notes, left_out = self._notes(item), tuple(done.left_out)
         target, ending = item.target, ".interrupted" if done.interrupted_in else ""
         try:
-            path = save_free(self._saving, target, ending, self.taken, self._result(item, done, notes), notes)
+            path = self._save(item, ending, done, notes)
         except OSError as error:
             name = target.folder / f"{target.stem}{ending}{target.suffix}"
             return FileReport(item.source, None, f"{name}: cannot be written ({error.strerror or error}).")
@@ -207,8 +230,7 @@ class _Run:
         if done.without is not None:
             ending += f".without-{done.compared}"
             with noted(notes, f"the picture without {done.compared}"):
-                result = self._result(item, done.without, notes)
-                without = save_free(self._saving, target, ending, self.taken, result, notes)
+                without = self._save(item, ending, done.without, notes)
         report = FileReport(
             item.source, path, done.error, size_of(done.pixels), tuple(done.reports), tuple(dict.fromkeys(notes)),
             done.compared, without, left_out=left_out,
@@ -216,9 +238,13 @@ class _Run:
         self._record(item, path, report)
         return report
 
-    def _result(self, item: _Loaded, done: Finished, notes: Sequence[str]) -> Result:
+    def _save(self, item: _Loaded, ending: str, done: Finished, notes: list[str]) -> Path:
         texts = texts_of(item.picture, done, self._host, self._recipe, item.base, notes, item.target.written is PNG)
-        return Result(done, done.alpha, texts, item.picture.side)
+        result = Result(done, done.alpha, texts, item.picture.side)
+        return save_free(self._saving, item.target, ending, self.taken, result, notes, self._unrecorded)
+
+    def _unrecorded(self, path: Path) -> bool:
+        return self._records is not None and not self._again and not self._records.knows(path)
 
     def _notes(self, item: _Loaded) -> list[str]:
         notes = list(item.picture.notes)

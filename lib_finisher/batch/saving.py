@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from lib_finisher.batch.names import Taken, fitting_stem
 from lib_finisher.finished import Finished
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import damage
-from lib_finisher.imaging.formats import PNG, Format, format_of, save_picture
+from lib_finisher.imaging.formats import PNG, Encoded, Format, encode_picture, format_of, save_picture
+from lib_finisher.imaging.saving import write_picture
 from lib_finisher.imaging.side_data import SideData
 from lib_finisher.stages.order import NAMES
+from lib_finisher.whole_files import sweep
 
 logger = logging.getLogger(__name__)
 
@@ -89,33 +92,63 @@ def noted(notes: list[str], what: str) -> Iterator[None]:
         notes.append(f"{what} could not be saved ({reason or damage(error)})")
 
 
-def save_free(saving: Saving, target: Target, ending: str, taken: Taken, result: Result, notes: list[str]) -> Path:
+def save_free(
+    saving: Saving,
+    target: Target,
+    ending: str,
+    taken: Taken,
+    result: Result,
+    notes: list[str],
+    unrecorded: Callable[[Path], bool] = lambda path: False,
+) -> Path:
     """Save under a name that is no input's, none of this run, and none that exists unless that was asked for.
 
-    `ending` comes after the stem. What the format could not hold is noted.
+    `ending` comes after the stem. What the format could not hold is noted. A file under such a name that is this very
+    result is it, where it is `unrecorded`: a run that was killed had saved it and could not record it any more.
     """
     stem = target.stem + ending
     number, path = 1, target.folder / f"{stem}{target.suffix}"
+    encoded: Encoded | None = None
     while True:
+        there = not saving.overwrite and os.path.lexists(path)
+        take = there and unrecorded(path)
         # Encoding a picture takes long, so a name that is taken is passed over before.
-        if (saving.overwrite or not os.path.lexists(path)) and path not in taken:
-            try:
-                notes += save_picture(
-                    path, result.done.pixels, result.alpha, result.texts, result.side, target.written, saving.quality,
-                    saving.depth, saving.overwrite, result.done.graded,
+        if path not in taken and (take or not there):
+            if encoded is None:
+                done = result.done
+                encoded = encode_picture(
+                    done.pixels, result.alpha, result.texts, result.side, target.written, saving.quality, saving.depth,
+                    done.graded,
                 )  # fmt: skip
+                notes += encoded.notes
+            if take and _holds(path, encoded.data):
                 taken.add(path)
                 return path
-            except FileExistsError:
-                # Another run was faster.
-                if not os.path.lexists(path):
-                    raise
+            if not there:
+                try:
+                    write_picture(path, encoded.data, saving.overwrite)
+                    taken.add(path)
+                    return path
+                except FileExistsError:
+                    # Another run was faster.
+                    if not os.path.lexists(path):
+                        raise
         number += 1
         path = target.folder / f"{stem}-{number}{target.suffix}"
 
 
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether a file, no link and nothing else, has those bytes."""
+    try:
+        found = path.lstat()
+        return stat.S_ISREG(found.st_mode) and found.st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
 def save_stages(saving: Saving, folder: Path, done: Finished, taken: Taken, notes: list[str]) -> None:
     """The picture after each stage as PNG in `folder`; what cannot be saved is noted."""
+    sweep(folder)
     for stage, pixels in done.stages.items():
         file = folder / f"{NAMES.index(stage) + 1}-{stage}.png"
         if file in taken:

@@ -11,7 +11,7 @@ from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.formats import INFOTEXT
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.infotext.layout import read_layout
-from lib_finisher.infotext.writing import KEY, finished_infotext, notes_of, outcome_pairs, recipe_pairs
+from lib_finisher.infotext.writing import DONE, KEY, finished_infotext, notes_of, outcome_pairs, recipe_pairs
 from lib_finisher.json_text import json_text
 from lib_finisher.recipe import Recipe, write_recipe
 from lib_finisher.stages.stage import Base
@@ -36,7 +36,8 @@ def texts_of(
         "engine": host.capabilities.engine,
         "seed": base.seed,
         "recipe": write_recipe(recipe),
-        "stages": {item.stage: item.status for item in done.reports},
+        # A stored result is what the stage made: the file is the same either way.
+        "stages": {item.stage: "ran" if item.status in DONE else item.status for item in done.reports},
     }
     told = [*notes_of(done), *notes]
     if told:

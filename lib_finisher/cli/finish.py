@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,6 @@ def finish(options: argparse.Namespace) -> int:
     reports: list[FileReport] = [
         FileReport(folder, None, f"{folder}: the folder cannot be read ({why}).") for folder, why in inputs.unreadable
     ]
-    kept = len(reports)
     try:
         with stopped_by_signals(control):
             if not options.json:
@@ -91,11 +91,11 @@ def finish(options: argparse.Namespace) -> int:
     except Exception as error:
         # What is finished stays so, and the report says which pictures that are.
         why = f"not finished: the run ended early ({type(error).__name__}: {error})"
-        _end(options, run, inputs, _complete(reports, kept, files, why), only_file=True)
+        _end(options, run, inputs, _complete(reports, files, why), only_file=True)
         raise
     finally:
         progress.close()
-    reports = _complete(reports, kept, files, "not begun: the run was interrupted")
+    reports = _complete(reports, files, "not begun: the run was interrupted")
     left_out = _end(options, run, inputs, reports)
     if not reports:
         warn(_nothing(inputs))
@@ -150,12 +150,16 @@ def _end(
     return left_out
 
 
-def _complete(reports: Sequence[FileReport], kept: int, files: Sequence[Path], why: str) -> list[FileReport]:
-    """A report for every file; the ones there is none of yet were not finished, and `why` says why not.
-
-    The first `kept` reports are of folders.
-    """
-    return [*reports, *(FileReport(file, None, why) for file in files[len(reports) - kept :])]
+def _complete(reports: Sequence[FileReport], files: Sequence[Path], why: str) -> list[FileReport]:
+    """The reports, and for each file that there is none of one that says `why` it was not finished."""
+    told = Counter(report.source for report in reports)
+    missing = []
+    for file in files:
+        if told[file]:
+            told[file] -= 1
+        else:
+            missing.append(FileReport(file, None, why))
+    return [*reports, *missing]
 
 
 def _nothing(inputs: Inputs) -> str:

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.geometry import Size
-from lib_finisher.imaging.saving import save_png, write_picture
+from lib_finisher.imaging.saving import encode_png, write_picture
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
 
 INFOTEXT = "parameters"
@@ -47,6 +47,14 @@ class Format:
     quality: int
     most_side: int
     transparency: bool
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The bytes of a picture's file, and what the format could not hold, in words."""
+
+    data: bytes
+    notes: tuple[str, ...] = ()
 
 
 PNG = Format("png", "PNG", ".png", (".png",), 0, 2**31 - 1, True)
@@ -82,17 +90,35 @@ def save_picture(
     overwrite: bool = True,
     dither: bool = False,
 ) -> tuple[str, ...]:
-    """Write a picture whole or not at all; what the format could not hold, in words.
+    """Write a picture as `encode_picture` makes it, whole or not at all; what the format could not hold, in words.
+
+    Raises OSError; FileExistsError as `save_png`; ValueError where the format cannot hold the size.
+    """
+    encoded = encode_picture(pixels, alpha, texts, side, wanted, quality, depth, dither)
+    write_picture(path, encoded.data, overwrite)
+    return encoded.notes
+
+
+def encode_picture(
+    pixels: Pixels,
+    alpha: Mask | None = None,
+    texts: Mapping[str, str] | None = None,
+    side: SideData = NO_SIDE_DATA,
+    wanted: Format = PNG,
+    quality: int = 0,
+    depth: int = 8,
+    dither: bool = False,
+) -> Encoded:
+    """A picture as the bytes of its file, and what the format could not hold, in words.
 
     `pixels` (height, width, 3) and `alpha` (height, width) are 0..1; alpha only goes with formats that have
     transparency. `texts` are by keyword: a PNG holds all, the others the infotext ("parameters"), where the web UIs
-    look for it. `quality` is 1..100, 0 for the format's usual one; `depth` 16 is for PNG. Raises OSError;
-    FileExistsError as `save_png`; ValueError where the format cannot hold the size.
+    look for it. `quality` is 1..100, 0 for the format's usual one; `depth` 16 is for PNG. Raises OSError; ValueError
+    where the format cannot hold the size.
     """
     texts = dict(texts or {})
     if wanted is PNG:
-        save_png(path, pixels, alpha, texts, overwrite, depth, dither, side)
-        return ()
+        return Encoded(encode_png(pixels, alpha, texts, depth, dither, side))
     channels = dithered(pixels) if dither else to_uint8(pixels)
     if alpha is not None:
         channels = np.dstack([channels, to_uint8(alpha)])
@@ -101,8 +127,7 @@ def save_picture(
     options = _side_options(wanted, texts.get(INFOTEXT, ""), side, notes)
     buffer = io.BytesIO()
     image.save(buffer, wanted.label.upper(), **_options(wanted, quality or wanted.quality), **options)
-    write_picture(path, buffer.getvalue(), overwrite)
-    return tuple(notes)
+    return Encoded(buffer.getvalue(), tuple(notes))
 
 
 def too_large(size: Size, wanted: Format) -> str:

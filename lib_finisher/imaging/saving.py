@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,20 @@ def save_png(
     `dither` is for pictures whose colours lie between the levels of 8 bits. Raises OSError; FileExistsError where there
     is a file of that name that must not be replaced.
     """
+    write_picture(path, encode_png(pixels, alpha, texts, depth, dither, side), replace)
+
+
+def encode_png(
+    pixels: Pixels,
+    alpha: Mask | None = None,
+    texts: Mapping[str, str] | None = None,
+    depth: int = 8,
+    dither: bool = False,
+    side: SideData = NO_SIDE_DATA,
+) -> bytes:
+    """The bytes of such a PNG. Raises OSError where the picture does not go into one."""
     plain = png16(pixels, alpha) if depth == 16 else _png8(pixels, alpha, dither)
-    write_picture(path, with_side_data(plain, texts or {}, side), replace)
+    return with_side_data(plain, texts or {}, side)
 
 
 def write_picture(path: Path, data: bytes, replace: bool = True) -> None:

@@ -13,6 +13,7 @@ from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.metadata import OWN_KEYWORD
 from lib_finisher.infotext.layout import is_json, read_layout
 from lib_finisher.json_text import json_text
+from lib_finisher.notes import OfTheRun
 from lib_finisher.recipe import Recipe, recorded
 from lib_finisher.stages.stage import Base
 
@@ -68,8 +69,9 @@ def preset_pairs(names: Sequence[str], content: str) -> dict[str, str]:
 
 
 def notes_of(done: Finished) -> list[str]:
-    """What was refused or done otherwise, stage by stage."""
-    return [f"{item.stage}: {note}" for item in done.reports for note in (*item.notes, *item.refusals)]
+    """What was refused or done otherwise, stage by stage; nothing of what the run found in the store."""
+    told = ((item, note) for item in done.reports for note in (*item.notes, *item.refusals))
+    return [f"{item.stage}: {note}" for item, note in told if not isinstance(note, OfTheRun)]
 
 
 def outcome_pairs(done: Finished, notes: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ from lib_finisher.redraw.patch import Cost, Gate, Outcome, Refusal, Request
 from lib_finisher.redraw.unused import unused
 from lib_finisher.redraw.watching import BatchProgress, PatchMemory, Watcher
 
+Through = Callable[[int, Sequence[Outcome]], None]
+
 logger = logging.getLogger(__name__)
 
 
@@ -45,24 +48,27 @@ def redraw(
     watcher: Watcher,
     memory: PatchMemory | None = None,
     relieve: Callable[[], None] | None = None,
+    through: Through | None = None,
 ) -> list[Outcome]:
     """Redraw the patches of all requests; one outcome a request, in order.
 
     Patches of different pictures that have one canvas and the same settings share batches. Never raises for a patch
     that fails, for too little memory or for an interruption: the outcome says so, and old pixels stay. `relieve` gives
-    back memory that others than the engine hold; it is called where memory was short.
+    back memory that others than the engine hold; it is called where memory was short. `through` is called for each
+    request once, with its index and all outcomes, as soon as its own last patch is through; what it raises is raised.
     """
     outcomes = [Outcome(request.picture) for request in requests]
     for request, outcome, strange in zip(requests, outcomes, misfits(requests, host)):
         outcome.notes += [*unused(request, host.capabilities), *strange]
-    run = _Run(requests, outcomes, host, budget, watcher, memory, relieve)
+    run = _Run(requests, outcomes, host, budget, watcher, memory, relieve, through)
     try:
         run.all_rounds()
     except Interrupted:
         run.stop("interrupted")
     except Skipped:
         run.stop("skipped")
-    run.restore_detail()
+    for index in range(len(requests)):
+        run.end(index)
     return outcomes
 
 
@@ -76,6 +82,7 @@ class _Run:
         watcher: Watcher,
         memory: PatchMemory | None,
         relieve: Callable[[], None] | None,
+        through: Through | None,
     ) -> None:
         self.requests = requests
         self.outcomes = outcomes
@@ -84,6 +91,8 @@ class _Run:
         self.watcher = watcher
         self.memory = memory
         self.relieve = relieve
+        self.through = through
+        self.ended: set[int] = set()
         self.left = [len(request.patches) for request in requests]
         self.redrawn: set[tuple[int, int]] = set()
         self.detail = [
@@ -130,6 +139,9 @@ class _Run:
                 self.one_batch(first, canvas, sampling)
                 for job in first:
                     self.left[job.request] -= 1
+                for index in dict.fromkeys(job.request for job in first):
+                    if not self.left[index]:
+                        self.end(index)
 
     def one_batch(self, jobs: list[Job], canvas: Size, sampling: Sampling) -> None:
         self.watcher.check()
@@ -143,16 +155,21 @@ class _Run:
         except (MemoryError, cv2.error) as error:
             self.no_room(jobs, error)
             return
-        fresh: list[int] = []
-        for index, (job, key) in enumerate(zip(jobs, keys)):
-            found = self.memory.recall(key) if self.memory is not None else None
-            if found is None or size_of(found) != canvas:
-                fresh.append(index)
-            else:
-                self.outcomes[job.request].recalled += 1
-                self.accept(job, elements[index], found)
-        if fresh:
-            self.sample([jobs[i] for i in fresh], [elements[i] for i in fresh], [keys[i] for i in fresh], sampling)
+        kept = [self.memory.recall(key) if self.memory is not None else None for key in keys]
+        kept = [found if found is not None and size_of(found) == canvas else None for found in kept]
+        # In the order of the patches, whatever is kept: sums of floats depend on it.
+        for fresh, numbers in itertools.groupby(range(len(jobs)), key=lambda number: kept[number] is None):
+            members = list(numbers)
+            if fresh:
+                self.sample(
+                    [jobs[i] for i in members], [elements[i] for i in members], [keys[i] for i in members], sampling
+                )
+                continue
+            for number in members:
+                self.outcomes[jobs[number].request].recalled += 1
+                found = kept[number]
+                if found is not None:
+                    self.accept(jobs[number], elements[number], found)
 
     def sample(self, jobs: list[Job], elements: list[Element], keys: list[str], sampling: Sampling) -> None:
         canvas = jobs[0].patch.sampled
@@ -280,17 +297,27 @@ class _Run:
             self.redrawn.add((job.request, job.number))
             self.outcomes[job.request].redrawn.append(request.patches[job.number].label)
 
-    def restore_detail(self) -> None:
-        for request, outcome, detail in zip(self.requests, self.outcomes, self.detail):
-            if detail is not None and outcome.accepted:
-                upright, lying = mixed_strips([patch.box for patch in request.patches], size_of(outcome.picture))
-                try:
-                    detail.restore(outcome.picture, upright, lying)
-                except (MemoryError, cv2.error) as error:
-                    if not ran_out(error):
-                        raise
-                    outcome.degraded = True
-                    outcome.notes.append("out of memory: detail was not restored where tiles are mixed")
+    def end(self, index: int) -> None:
+        """A request's last patch is through, or none of it will be any more."""
+        if index in self.ended:
+            return
+        self.ended.add(index)
+        self.restore_detail(index)
+        if self.through is not None:
+            self.through(index, self.outcomes)
+
+    def restore_detail(self, index: int) -> None:
+        outcome, detail = self.outcomes[index], self.detail[index]
+        if detail is not None and outcome.accepted:
+            boxes = [patch.box for patch in self.requests[index].patches]
+            upright, lying = mixed_strips(boxes, size_of(outcome.picture))
+            try:
+                detail.restore(outcome.picture, upright, lying)
+            except (MemoryError, cv2.error) as error:
+                if not ran_out(error):
+                    raise
+                outcome.degraded = True
+                outcome.notes.append("out of memory: detail was not restored where tiles are mixed")
 
     def judged(self, gate: Gate, job: Job, before: Pixels, change: Pixels) -> str:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,9 +24,11 @@ from lib_finisher.redraw.mark import marked
 from lib_finisher.redraw.patch import Outcome, Request
 from lib_finisher.redraw.watching import PatchMemory
 from lib_finisher.run.context import RunContext
+from lib_finisher.run.model_outputs import ModelOutputs
 from lib_finisher.run.picture_state import PictureState
 from lib_finisher.run.stored_stage import key_of, read_output, store_output
 from lib_finisher.run.taking_over import left_out, next_work, of_one_hue, reason_of, with_measures
+from lib_finisher.run.turns import Turns
 from lib_finisher.run.wrap_around import carried_on, finding_once, put_back
 from lib_finisher.stages.keep_detail import keeping_detail
 from lib_finisher.stages.stage import CHANGED, Stage, StageOutput, Tools, Work
@@ -43,22 +45,35 @@ _ENLARGES = ("extend", "upscale")
 class StageRun:
     """One stage's run on the chunk."""
 
-    def __init__(self, context: RunContext, stage: Stage, states: Sequence[PictureState], meter: Meter) -> None:
+    def __init__(
+        self, context: RunContext, stage: Stage, states: Sequence[PictureState], meter: Meter,
+        settled: Callable[[Stage, PictureState], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`settled` is called with each picture that is through with the stage, before the others are."""
         self.context = context
+        self.settled = settled
         self.stage = stage
         self.states = states
         self.meter = meter
         self.settings: Any = context.recipe[stage.name]
         keep = context.recipe[TEXTURE].kept
-        self.tools = Tools(context.host, context.find, meter, context.assets, meter.model_run, keep)
+        outputs = None
+        if context.store is not None:
+            outputs = ModelOutputs(context.store, context.host.capabilities.engine, context.code)
+        self.tools = Tools(context.host, context.find, meter, context.assets, meter.model_run, keep, outputs)
         samples = stage.reads(self.settings).samples
-        own = PatchStore(context.store) if context.store is not None and samples else None
+        own = PatchStore(context.store, context.code) if context.store is not None and samples else None
         self.unfinished = own if context.patches is None else None
         self.memory: PatchMemory | None = context.patches or self.unfinished
 
     def run(self) -> None:
         """Work on all pictures; whatever becomes of one stands in its report."""
-        waiting = [state for state in self.states if not self.settled_without_work(state)]
+        waiting = []
+        for state in self.states:
+            if self.settled_without_work(state):
+                self.through(state)
+            else:
+                waiting.append(state)
         if waiting:
             self.context.listener(StageStarted(self.stage.name, self.stage.label, len(waiting)))
         for state in waiting:
@@ -120,38 +135,41 @@ class StageRun:
     def redraw_requests(self, waiting: Sequence[PictureState]) -> None:
         """Run what the pictures ask for, all of them together, until none asks any more."""
         while asking := [state for state in waiting if state.request is not None]:
-            requests = [state.request for state in asking if state.request is not None]
-            began = time.perf_counter()
-            outcomes = self.outcomes(requests)
-            seconds = time.perf_counter() - began
-            work = sum(outcome.cost.megapixel_steps for outcome in outcomes if isinstance(outcome, Outcome))
-            for state, request, outcome in zip(asking, requests, outcomes):
-                if isinstance(outcome, str):
-                    self.finish(state, StageOutput(state.work.pixels, "failed", outcome))
-                    continue
-                share = outcome.cost.megapixel_steps / work if work > 0 else 1.0 / len(outcomes)
-                state.seconds += seconds * share
-                limit = self.limit_of(state, request)
-                if limit is not None and not self.stage.maps:
-                    try:
-                        outcome.picture = within(request.picture, outcome.picture, limit)
-                    except (MemoryError, cv2.error) as error:
-                        self.finish(state, StageOutput(state.work.pixels, "failed", reason_of(error)))
-                        continue
-                self.advance(state, outcome)
+            self.redraw_together(asking)
 
-    def outcomes(self, requests: Sequence[Request]) -> list[Outcome | str]:
-        """What becomes of each request, or why nothing does."""
+    def redraw_together(self, asking: Sequence[PictureState]) -> None:
+        """Redraw what those pictures ask for; each goes on as soon as its own patches are through."""
+        context, turns = self.context, Turns(asking)
+        requests = [state.request for state in asking if state.request is not None]
+
+        def through(index: int, outcomes: Sequence[Outcome]) -> None:
+            with turns.of(index, outcomes) as state:
+                self.go_on(state, requests[index], outcomes[index])
+
         try:
-            context = self.context
-            return [*redraw(requests, context.host, context.budget, self.meter, self.memory, context.free_detectors)]
+            redraw(requests, context.host, context.budget, self.meter, self.memory, context.free_detectors, through)
         # One picture's surprise must not end the run of the others: what came of theirs is in the memory of patches.
         except Exception as error:
-            if len(requests) > 1:
-                return [self.outcomes([request])[0] for request in requests]
-            if not ran_out(error):
-                logger.exception("The redraw of the stage %s failed.", self.stage.name)
-            return [reason_of(error)]
+            if turns.surprised:
+                raise
+            left = turns.left()
+            for state in left if len(left) > 1 else []:
+                self.redraw_together([state])
+            if len(left) == 1:
+                if not ran_out(error):
+                    logger.exception("The redraw of the stage %s failed.", self.stage.name)
+                self.finish(left[0], StageOutput(left[0].work.pixels, "failed", reason_of(error)))
+
+    def go_on(self, state: PictureState, request: Request, outcome: Outcome) -> None:
+        """Give a picture what became of its request."""
+        limit = self.limit_of(state, request)
+        if limit is not None and not self.stage.maps:
+            try:
+                outcome.picture = within(request.picture, outcome.picture, limit)
+            except (MemoryError, cv2.error) as error:
+                self.finish(state, StageOutput(state.work.pixels, "failed", reason_of(error)))
+                return
+        self.advance(state, outcome)
 
     def advance(self, state: PictureState, answer: Any) -> None:
         """Let the stage go on with one picture, to its next request or to its end."""
@@ -213,6 +231,12 @@ class StageRun:
             self.report(
                 state, StageOutput(state.work.pixels, "failed", NO_MEMORY, cost=output.cost, notes=output.notes)
             )
+        self.through(state)
+
+    def through(self, state: PictureState) -> None:
+        """Nothing more becomes of the picture in this stage."""
+        if self.settled is not None:
+            self.settled(self.stage, state)
 
     def take_over(self, state: PictureState, output: StageOutput) -> None:
         """See `finish`. Raises MemoryError before it has changed the state."""

@@ -10,7 +10,7 @@ import numpy as np
 from lib_finisher.controls import write
 from lib_finisher.imaging.arrays import from_uint16, to_uint16
 from lib_finisher.imaging.wrap import Wrap
-from lib_finisher.notes import LeftOut
+from lib_finisher.notes import LeftOut, OfTheRun
 from lib_finisher.quality.measured import Quality
 from lib_finisher.redraw.patch import Refusal
 from lib_finisher.run.context import RunContext
@@ -78,7 +78,7 @@ def store_output(store: ResultStore, key: str, stage: Stage, output: StageOutput
     note: dict[str, Any] = {
         "reason": output.reason,
         "stage": stage.name,
-        "notes": output.notes,
+        "notes": [text for text in output.notes if not isinstance(text, OfTheRun)],
         "left_out": [text for text in output.notes if isinstance(text, LeftOut)],
         "prompts": output.prompts,
         "refusals": [asdict(refusal) for refusal in output.refusals],

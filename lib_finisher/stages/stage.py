@@ -7,14 +7,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy.typing as npt
+
 from lib_finisher.assets import Assets
 from lib_finisher.detect.detection import Detection
 from lib_finisher.detect.search import ORDINARY, Search
-from lib_finisher.hosts.port import Array, Host, ModelFacts, Watch
+from lib_finisher.hosts.port import Array, Host, ModelFacts, UpscalerFacts, Watch
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.detail_transfer import Transferred
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.wrap import Around, Wrap
+from lib_finisher.notes import OfTheRun
 from lib_finisher.redraw.patch import Cost, Outcome, Refusal, Request
 from lib_finisher.stages.regions import Region
 
@@ -86,12 +89,22 @@ class KeepDetail:
     detector: str = ""
 
 
+class ModelOutputs(Protocol):
+    """Where what upscaler models make is kept."""
+
+    def __call__(
+        self, model: UpscalerFacts, given: Pixels, target: Size, make: Callable[[], npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        """See `Tools.once`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Tools:
     """What a stage may use: the engine, the detectors, where it may be stopped, and the files that settings name.
 
     `model_run` gives what watches an upscaler model of that name run over so many megapixels; see `Meter.model_run`.
-    `keep_detail` is how much of the picture's fine detail the run keeps.
+    `keep_detail` is how much of the picture's fine detail the run keeps. `outputs` is where what upscaler models make
+    is kept for later runs.
     """
 
     host: Host
@@ -100,6 +113,14 @@ class Tools:
     assets: Assets = Assets()
     model_run: Callable[[str, float], AbstractContextManager[Watch]] | None = None
     keep_detail: KeepDetail = KeepDetail()
+    outputs: ModelOutputs | None = None
+
+    def once(
+        self, model: UpscalerFacts, given: Pixels, target: Size, make: Callable[[], npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        """What `make` makes with an upscaler model of `given` for a picture of `target`, kept for later runs where they
+        are to have it."""
+        return make() if self.outputs is None else self.outputs(model, given, target, make)
 
     def model(self, checkpoint: str = "") -> ModelFacts:
         """The checkpoint that will run."""
@@ -151,7 +172,8 @@ class StageOutput:
         self.transferred += outcome.transferred
         self.degraded = self.degraded or outcome.degraded or bool(outcome.failures)
         if outcome.recalled:
-            self.notes.append(f"{outcome.recalled} patches were taken up from an earlier, unfinished run")
+            told = f"{outcome.recalled} patches were taken up from an earlier, unfinished run"
+            self.notes.append(OfTheRun(told))
         self.stopped = outcome.stopped
 
 

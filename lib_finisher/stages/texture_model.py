@@ -52,7 +52,7 @@ def grained(pixels: Pixels, wanted: str, strength: float, mask: Mask | None, too
     place = (slice(box.top, box.bottom), slice(box.left, box.right))
     part = np.ascontiguousarray(pixels[place])
     try:
-        made = _at_own_size(part, model, tools)
+        made = tools.once(model, part, size_of(part), lambda: _at_own_size(part, model, tools))
     except HostError as error:
         notes.append(LeftOut(f"the model {model.name} could not be used, its detail is missing: {error}"))
         return Grained(pixels, "", True)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL.Image import Resampling
 
 from lib_finisher.hosts.port import HostError, UpscalerFacts
-from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.arrays import Pixels, from_uint16, to_uint16
 from lib_finisher.imaging.content import content_of
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.resize import resize
@@ -88,10 +88,12 @@ def enlarge(
         same = size_of(pixels) == target
         return Enlarged(pixels if same else _lanczos(pixels, target), "no enlargement" if same else LANCZOS, False)
     try:
-        made = _by_model(pixels, target, model, tools)
+        # Rounded as pictures between stages are, so that it is the same whether it was kept or not.
+        rounded = tools.once(model, pixels, target, lambda: to_uint16(_by_model(pixels, target, model, tools)))
     except HostError as error:
         notes.append(LeftOut(f"the upscaler {model.name} could not be used, {LANCZOS} took its place: {error}"))
         return Enlarged(_lanczos(pixels, target), LANCZOS, True)
+    made = from_uint16(rounded)
     _blend(made, pixels, blend)
     if model.scale > 1:
         hold_to_draft(made, pixels, fidelity)

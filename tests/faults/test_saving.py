@@ -147,14 +147,18 @@ def test_links_in_a_circle_are_one_bad_picture(tmp_path: Path, picture: Callable
 def test_a_picture_that_cannot_be_saved_fails_alone(
     tmp_path: Path, picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sources, report, save = [picture(f"{name}.png") for name in "abc"], tmp_path / "r.json", results.save_picture
+    sources, report = [picture(f"{name}.png") for name in "abc"], tmp_path / "r.json"
 
-    def failing(path: Path, *arguments: Any, **more: Any) -> Any:
-        if path.name in ("b.png", "7-grade.png"):
-            raise MemoryError
-        return save(path, *arguments, **more)
+    def failing(whole: Callable[..., Any]) -> Callable[..., Any]:
+        def save(path: Path, *arguments: Any, **more: Any) -> Any:
+            if path.name in ("b.png", "7-grade.png"):
+                raise MemoryError
+            return whole(path, *arguments, **more)
 
-    monkeypatch.setattr(results, "save_picture", failing)
+        return save
+
+    for name in ("write_picture", "save_picture"):
+        monkeypatch.setattr(results, name, failing(getattr(results, name)))
     assert finish(*sources, "--out", tmp_path / "o", "--report", report, "--save-stages") == 1
     told = report_of(report)
     assert [item["status"] for item in told] == ["finished", "failed", "finished"]
@@ -217,14 +221,14 @@ def test_each_picture_is_encoded_once(
 def test_a_name_that_is_lost_in_a_race_is_passed_over(
     tmp_path: Path, picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, save, out = picture("a.png"), results.save_picture, tmp_path / "o"
+    source, save, out = picture("a.png"), results.write_picture, tmp_path / "o"
 
     def slow(path: Path, *arguments: Any, **more: Any) -> Any:
         if path.name == "a.png":
             path.write_bytes(b"another run's")
         return save(path, *arguments, **more)
 
-    monkeypatch.setattr(results, "save_picture", slow)
+    monkeypatch.setattr(results, "write_picture", slow)
     assert finish(source, "--out", out) == 0
     assert (out / "a.png").read_bytes() == b"another run's"
     assert (out / "a-2.png").is_file()

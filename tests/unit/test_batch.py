@@ -186,11 +186,17 @@ def test_the_report_beside_a_result_says_what_it_was_made_of(tmp_path: Path, pic
     assert record.input_sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
     assert (record.source, record.output, record.status, record.left_out) == ("a.png", "a.png", "finished", ())
     assert record.report["recipe"]["grade"]["enabled"] is True and record.report["seed"] == 3
-    # Nothing depends on it, and a broken one is none.
+    # A broken one is none: the picture is finished again, and as it comes to the very file that is there, that is it.
     for file in (tmp_path / "o" / ".finisher").iterdir():
         file.write_text('{"finisher_report": 1, "sour')
     assert finish(source, "--out", tmp_path / "o", "--seed", "3") == 0
-    assert files_in(tmp_path / "o") == {"a.png", "a-2.png"}
+    assert files_in(tmp_path / "o") == {"a.png"}
+    assert [again.output for again in records_in(tmp_path / "o")] == ["a.png"]
+    for file in (tmp_path / "o" / ".finisher").glob("*.json"):
+        file.unlink()
+    (tmp_path / "o" / "a.png").write_bytes((tmp_path / "o" / "a.png").read_bytes()[:-1] + b"?")
+    assert finish(source, "--out", tmp_path / "o", "--seed", "3") == 0
+    assert files_in(tmp_path / "o") == {"a.png", "a-2.png"}, "another file of that name stays"
 
 
 def test_a_call_that_keeps_nothing_leaves_its_results_alone_and_no_word_on_what_they_replaced(
