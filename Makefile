@@ -45,6 +45,7 @@ bench: setup
 
 soak: setup
 	@$(RUN) bench/soak.py
+	@$(RUN) bench/kills.py
 
 clean:
 	rm -rf $(VENV) .venv-* out .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
