@@ -9,6 +9,7 @@ from pathlib import Path
 from lib_finisher.imaging.files import EXTENSIONS
 from lib_finisher.imaging.hald import SUFFIXES as HALD_SUFFIXES
 from lib_finisher.named_files import named_files
+from lib_finisher.plain_files import opened_file
 
 LUT, REFERENCE = "LUT", "reference picture"
 _SUFFIXES = {LUT: frozenset({".cube"}) | HALD_SUFFIXES, REFERENCE: EXTENSIONS}
@@ -49,10 +50,13 @@ class Assets:
     def identity(self, kind: str, name: str) -> str:
         """A text that changes when the file's contents do; "" where it is not there."""
         try:
-            with self.find(kind, name).open("rb") as file:
-                return hashlib.blake2b(file.read(), digest_size=16).hexdigest()
+            result = hashlib.blake2b(digest_size=16)
+            with opened_file(self.find(kind, name)) as file:
+                while block := file.read(1 << 20):
+                    result.update(block)
         except (AssetError, OSError):
             return ""
+        return result.hexdigest()
 
     def _folders(self, kind: str) -> tuple[Path, ...]:
         return self.luts if kind == LUT else self.references

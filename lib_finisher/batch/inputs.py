@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib_finisher.imaging.files import EXTENSIONS, PictureError, load_header
+from lib_finisher.plain_files import opened_file
 
 # Folders that systems put beside pictures, and in which only leftovers of pictures lie.
 _NOT_MEANT = frozenset({"__macosx", "@eadir", "$recycle.bin"})
@@ -73,7 +74,7 @@ def content_hash(file: Path) -> str:
     """The sha256 of a file's contents; "" where they cannot be read, which whoever reads the picture will say."""
     digest = hashlib.sha256()
     try:
-        with file.open("rb") as stream:
+        with opened_file(file) as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
     except OSError:
@@ -120,7 +121,8 @@ def _parts(folder: Path) -> tuple[list[Path], list[Path]]:
             path = folder / entry.name
             if entry.is_dir():
                 folders.append(path)
-            elif path.suffix.lower() in EXTENSIONS and entry.is_file():
+            elif path.suffix.lower() in EXTENSIONS:
+                # What is no file, though called a picture, is told with the pictures.
                 files.append(path)
     return folders, files
 

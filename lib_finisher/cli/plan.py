@@ -11,6 +11,7 @@ from lib_finisher.cli.console import plan_table, tell, warn
 from lib_finisher.cli.run import composed
 from lib_finisher.cli.status import FINISHED, NOT_USABLE, SOME_FAILED
 from lib_finisher.events import Control, Meter
+from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.files import PictureError, load_mask, load_picture
 from lib_finisher.plan.plan import Plan, make_plan
 from lib_finisher.stages.stage import Base, Tools, Work
@@ -33,10 +34,12 @@ def show_plan(options: argparse.Namespace) -> int:
             mask = None if options.mask is None else load_mask(options.mask, (width, height))
             work = Work(picture.pixels, Base(seed=options.seed or 0), mask, alpha=picture.alpha)
             plan = make_plan(work, run.recipe, tools)
-        except PictureError as error:
+        except (PictureError, HostError, MemoryError) as error:
+            why = str(error) or "there is not enough memory for the picture"
+            why = why if isinstance(error, PictureError) else f"{file}: {why}"
             failed = True
-            told.append({"input": str(file), "error": str(error)})
-            warn(f"finisher: {error}")
+            told.append({"input": str(file), "error": why})
+            warn(f"finisher: {why}")
             continue
         seconds = run.rates.seconds(run.host, "", plan.total.megapixel_steps, plan.total.models)
         told.append({"input": str(file), **_plan_json(plan), "seconds": seconds and round(seconds, 1)})

@@ -13,6 +13,7 @@ from lib_finisher.cli.chosen_presets import presets_folder
 from lib_finisher.cli.console import program, tell, warn
 from lib_finisher.cli.preset_text import change, entry_data, plain, print_json, resolved_data, rules, safe, whose
 from lib_finisher.imaging.files import PictureError, load_header
+from lib_finisher.plain_files import read_file
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.fragment import paths
 from lib_finisher.presets.library import Library
@@ -44,6 +45,9 @@ examples:
   {program} presets save "For this one" mine.json --for juggernautXL_v9.safetensors --as checkpoint
   {program} presets export Portrait "My portraits" > two.json
   {program} presets import two.json --preview"""
+
+# A preset is at most some kilobytes, an export of all of them some megabytes.
+_MOST_BYTES = 64 << 20
 
 
 def add_command(commands: Any) -> None:
@@ -286,6 +290,6 @@ def _preset_in_picture(source: Path, name: str) -> Preset:
 
 def _bytes(source: Path) -> bytes:
     try:
-        return source.read_bytes()
+        return read_file(source, _MOST_BYTES)
     except OSError as error:
         raise PresetError(f"{source}: it cannot be read ({error.strerror or error}).") from error

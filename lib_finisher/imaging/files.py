@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,18 @@ from PIL import Image, UnidentifiedImageError
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.mask_forms import marked_by
 from lib_finisher.imaging.metadata import OWN_KEYWORD, exif_of, read_metadata
-from lib_finisher.imaging.opening import TooManyPixels, opened
+from lib_finisher.imaging.opening import KINDS, TooManyPixels, looks_like_a_picture, opened
 from lib_finisher.imaging.png_chunks import SIGNATURE, PngParts, split_png
 from lib_finisher.imaging.profiles import Conversion
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
 from lib_finisher.imaging.truncated import completed_jpeg, completed_png, told_of_jpeg
+from lib_finisher.plain_files import OddFile, opened_file, read_file
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
+MOST_BYTES = 2304 << 20
+"""The largest file that is read: a TIFF of 16384 × 16384 pixels with four channels of 16 bits has 2 GiB."""
+
+_MOST_UNSEEN = 64 << 20
 # Where a PNG's first chunk has the bits of a channel.
 _PNG_DEPTH = 24
 
@@ -105,7 +111,8 @@ def _in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except UnidentifiedImageError:
-        raise PictureError(f"{path}: not a picture that can be read; its contents are of no known format.") from None
+        text = f"not a picture that can be read; its contents are of none of the formats {', '.join(KINDS)}."
+        raise PictureError(f"{path}: {text}") from None
     except TooManyPixels as error:
         raise PictureError(f"{path}: {error}") from error
     except MemoryError as error:
@@ -155,7 +162,8 @@ def _cut_short(data: bytes, notes: list[str], why: OSError) -> LoadedPicture:
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        # What comes in a request stands there like a file, and is in memory already.
+        data = _contents(path) if isinstance(path, Path) else path.read_bytes()
     except FileNotFoundError:
         raise PictureError(f"{path}: there is no such file.") from None
     except IsADirectoryError:
@@ -165,6 +173,17 @@ def _bytes_of(path: Path) -> bytes:
     if not data:
         raise PictureError(f"{path}: the file is empty (0 bytes).")
     return data
+
+
+def _contents(path: Path) -> bytes:
+    """A file's contents; of a large one the beginning decides whether the rest is read. Raises OSError."""
+    with opened_file(path) as stream:
+        start = stream.read(_MOST_UNSEEN)
+        if len(start) < _MOST_UNSEEN:
+            return start
+        if not looks_like_a_picture(start):
+            raise OddFile(errno.EINVAL, "its beginning is that of no picture")
+    return read_file(path, MOST_BYTES)
 
 
 def _from_image(image: Image.Image, data: bytes, parts: PngParts | None, notes: list[str]) -> LoadedPicture:

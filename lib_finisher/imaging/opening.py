@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import importlib
 import io
 import warnings
 from collections.abc import Iterator
@@ -11,6 +14,14 @@ from PIL import Image, UnidentifiedImageError
 
 from lib_finisher.imaging.geometry import MOST_SIDE
 from lib_finisher.imaging.png_chunks import SIGNATURE, split_png
+
+KINDS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
+"""What is read. Pillow knows more kinds, some of which it hands to other programs (EPS to Ghostscript)."""
+
+_PLUGINS = ("PngImagePlugin", "JpegImagePlugin", "MpoImagePlugin", "WebPImagePlugin", "AvifImagePlugin",
+            "BmpImagePlugin", "GifImagePlugin", "TiffImagePlugin")  # fmt: skip
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8", b"RIFF", b"BM", b"GIF8", b"II", b"MM")
+_OF_AVIF = b"ftyp"
 
 # Only those whose own code asks for no other limit on the way.
 _READ_BEYOND_PILLOW = ("PNG", "JPEG", "WEBP", "AVIF", "BMP")
@@ -44,9 +55,23 @@ def opened(data: bytes) -> Iterator[Image.Image]:
             ) from error
 
 
+@functools.cache
+def kinds_here() -> tuple[str, ...]:
+    """Those of KINDS that this Pillow has; older ones have no AVIF."""
+    for name in _PLUGINS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(f"PIL.{name}")
+    return tuple(kind for kind in KINDS if kind in Image.OPEN)
+
+
+def looks_like_a_picture(start: bytes) -> bool:
+    """Whether a file that begins so may be one of KINDS; it may still be none."""
+    return start.startswith(_BEGINNINGS) or start[4:8] == _OF_AVIF
+
+
 def _image(data: bytes) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=kinds_here())
     except ModuleNotFoundError as error:
         # Once ultralytics is loaded, its own function stands in the place of Pillow's, and asks for a package to read
         # what Pillow does not know.

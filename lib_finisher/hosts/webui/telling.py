@@ -17,6 +17,7 @@ from lib_finisher.hosts.webui.finish_only import with_alpha
 from lib_finisher.hosts.webui.presets import Effective
 from lib_finisher.hosts.webui.settings import Preferences
 from lib_finisher.imaging.arrays import Pixels, to_uint8
+from lib_finisher.imaging.opening import kinds_here
 from lib_finisher.imaging.saving import save_png
 from lib_finisher.infotext.writing import (
     KEY,
@@ -105,7 +106,7 @@ def save_deep(p: Any, done: Finished, wanted: Preferences) -> None:
             suffix="-finisher-16bit",
         )  # fmt: skip
         file = _last_of(Path(name))
-        with Image.open(file) as written:
+        with Image.open(file, formats=kinds_here()) as written:
             # No more than the host has written: its setting, and other extensions, may keep the infotext out.
             texts = {key: value for key, value in written.info.items() if isinstance(value, str)}
         save_png(file, done.pixels, done.alpha, texts, depth=16)
