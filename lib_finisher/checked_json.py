@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from lib_finisher.json_text import parse_json
 from lib_finisher.whole_files import set_aside, write_whole
 
 logger = logging.getLogger(__name__)
@@ -38,8 +39,8 @@ def read_checked(file: Path) -> dict[str, Any]:
     if len(text) > _MOST_BYTES:
         raise Damaged(f"it is larger than {_MOST_BYTES} bytes")
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = parse_json(text)
+    except ValueError as error:
         raise Damaged(f"it is not valid JSON: {str(error)[:80]}") from error
     if not isinstance(found, dict) or found.pop(_CHECKSUM, None) != _checksum(file, found):
         raise Damaged("its checksum is another")

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from lib_finisher.hints import did_you_mean
+from lib_finisher.json_text import shown
 
 Settings = TypeVar("Settings")
 
@@ -211,7 +212,7 @@ def read(settings: type[Settings], data: Any, *, where: str, family: str = "", v
 def refusal(row: Control, value: Any) -> str:
     """Why a value is not accepted for a control that holds no passes, "" where it is."""
     ok, _ = _convert(row, value)
-    return "" if ok else f"{_shown(value)} is not accepted; it must be {row.accepted()}."
+    return "" if ok else f"{shown(value)} is not accepted; it must be {row.accepted()}."
 
 
 def taken(row: Control, value: Any) -> Any:
@@ -264,7 +265,7 @@ _Of = tuple[str, "int | None"]
 def _read(settings: type[Settings], data: Any, where: str, of: _Of, problems: list[str]) -> Settings:
     base = defaults(settings, *of)
     if not isinstance(data, Mapping):
-        problems.append(f"{where}: {_shown(data)} is not accepted; it must be an object of controls.")
+        problems.append(f"{where}: {shown(data)} is not accepted; it must be an object of controls.")
         return base
     rows = {row.name: row for row in controls_of(settings)}
     values: dict[str, Any] = {}
@@ -281,7 +282,7 @@ def _read(settings: type[Settings], data: Any, where: str, of: _Of, problems: li
 def _read_passes(row: Control, value: Any, where: str, of: _Of, problems: list[str]) -> tuple[Any, ...]:
     most = int(row.maximum or 1)
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not 1 <= len(value) <= most:
-        problems.append(f"{where}: {_shown(value)} is not accepted; it must be {row.accepted()}.")
+        problems.append(f"{where}: {shown(value)} is not accepted; it must be {row.accepted()}.")
         return tuple(row.default)
     assert row.item is not None
     return tuple(_read(row.item, item, f"{where}.{number}", of, problems) for number, item in enumerate(value, 1))
@@ -312,8 +313,3 @@ def _convert(row: Control, value: Any) -> tuple[bool, Any]:
 def unknown_control(where: str, key: str, known: Sequence[str]) -> str:
     """A line on a control that there is not, with what may have been meant."""
     return f"{where}: there is no such control.{did_you_mean(key, known)} Accepted here: {', '.join(known)}."
-
-
-def _shown(value: Any) -> str:
-    text = repr(value[:60] if isinstance(value, (str, bytes)) else value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import struct
 from typing import Any, BinaryIO, ClassVar
+
+from lib_finisher.json_text import parse_json
 
 HEADER_LIMIT = 8 * 1024 * 1024  # bytes; the format allows 100 million, which take 4 s to parse
 GGUF_LIMIT = 32 * 1024 * 1024  # bytes of tables in front of the tensors of a .gguf file
@@ -64,8 +65,8 @@ def _safetensors(raw: Any, start: bytes, name: str, size: int) -> dict[str, Any]
     while len(text) < length and (piece := raw.read(length - len(text))):
         text += piece
     try:
-        header = json.loads(text.decode("utf-8")) if text[:1] == b"{" else None
-    except (ValueError, RecursionError) as error:
+        header = parse_json(text.decode("utf-8")) if text[:1] == b"{" else None
+    except ValueError as error:
         fault = str(error)[:80]
         raise HeaderError(f"{name}: its header is no valid JSON ({fault}). Download it again.") from error
     if not isinstance(header, dict):

@@ -24,6 +24,7 @@ from lib_finisher.controls import (
     write,
 )
 from lib_finisher.hints import did_you_mean
+from lib_finisher.json_text import MOST_LEVELS, JsonError, is_shallow, parse_json, shown
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
 from lib_finisher.stages.order import STAGES
@@ -67,7 +68,7 @@ def version_of(data: Mapping[str, Any]) -> int:
     version = data.get(VERSION, FIRST)
     if isinstance(version, bool) or not isinstance(version, (int, float)) or version not in range(FIRST, SCHEMA + 1):
         raise SettingsError(
-            [f"{VERSION}: {version!r} is not accepted; this Finisher reads versions {FIRST} to {SCHEMA}."]
+            [f"{VERSION}: {shown(version)} is not accepted; this Finisher reads versions {FIRST} to {SCHEMA}."]
         )
     return int(version)
 
@@ -81,6 +82,8 @@ def read_recipe(data: Any, family: str = "") -> Recipe:
     """
     if not isinstance(data, Mapping):
         raise SettingsError([f"recipe: {type(data).__name__} is not accepted; it must be an object of stages."])
+    if not is_shallow(data):
+        raise SettingsError([f"recipe: it is nested deeper than {MOST_LEVELS} levels."])
     problems: list[str] = []
     version = SCHEMA
     try:
@@ -89,7 +92,7 @@ def read_recipe(data: Any, family: str = "") -> Recipe:
         problems += error.problems
     family = data.get(FAMILY, family)
     if not isinstance(family, str):
-        problems.append(f"{FAMILY}: {family!r} is not accepted; it must be the id of a model family.")
+        problems.append(f"{FAMILY}: {shown(family)} is not accepted; it must be the id of a model family.")
         family = ""
     for key in data:
         if key not in ABOUT and key not in SECTIONS:
@@ -276,7 +279,7 @@ def _value(text: str, control: Control | None) -> Any:
         number = float(text)
         return int(number) if number.is_integer() else number
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_json(text)
+    except JsonError:
         return text
     return text if kind in ("text", "choice") and not isinstance(value, str) else value

@@ -8,6 +8,7 @@ from typing import Any
 
 from lib_finisher.controls import SettingsError
 from lib_finisher.hints import did_you_mean
+from lib_finisher.json_text import shown as shown
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,3 @@ def unknown_keys(data: Mapping[str, Any], known: Sequence[str]) -> list[Problem]
                 Problem(key, f"there is no such field.{did_you_mean(key, known)} Accepted here: {', '.join(known)}.")
             )
     return found
-
-
-def shown(value: Any) -> str:
-    """A value as a message repeats it: short."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -129,7 +129,7 @@ def json_object_noted(body: bytes) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         data, notes = read_json(body)
         if _LONE_SURROGATE.search(body):
             json.dumps(data, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RequestError([Problem("body", f"this is not valid JSON ({error}).")]) from None
     if not isinstance(data, dict):
         raise RequestError([Problem("body", f"{shown(data)} is not accepted; it must be an object.")])

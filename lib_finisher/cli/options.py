@@ -13,8 +13,12 @@ from lib_finisher.cli.console import warn
 from lib_finisher.controls import SettingsError, refusal
 from lib_finisher.infotext.fields import MOST_DRAWN, RANDOM_SEED, ROWS
 from lib_finisher.json_text import read_json
+from lib_finisher.plain_files import read_file
 from lib_finisher.recipe import SCHEMA, VERSION, Recipe, assign, default_recipe, read_recipe
 from lib_finisher.stages.upscale_targets import scaled_to
+
+# A preset is at most some kilobytes, an export of all of them some megabytes.
+_MOST_BYTES = 64 << 20
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -87,11 +91,11 @@ def _recipe_data(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {VERSION: SCHEMA}
     try:
-        text = file.read_bytes()
+        text = read_file(file, _MOST_BYTES)
         data, notes = read_json(text)
     except OSError as error:
         raise SettingsError([f"{file}: cannot be read ({error.strerror or error})."]) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SettingsError([f"{file}: not valid JSON ({error})."]) from error
     if not isinstance(data, dict):
         raise SettingsError([f"{file}: a recipe is an object of stages."])

@@ -14,11 +14,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lib_finisher.plain_files import read_file
+
 LARGEST_1D = 65536
 # A table of 129 a side has 2.1 million entries, and its file nears the limit below; editors write 17 to 65.
 LARGEST_3D = 129
 MOST_BYTES = 64 * 1024 * 1024
+# Twice the entries of the largest tables, for comments and empty lines between them.
+MOST_LINES = 2 * (LARGEST_3D**3 + LARGEST_1D)
+LONGEST_LINE = 100_000
 
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _SIZES = {"LUT_1D_SIZE": LARGEST_1D, "LUT_3D_SIZE": LARGEST_3D}
 _RANGES = {"LUT_1D_INPUT_RANGE": "LUT_1D_SIZE", "LUT_3D_INPUT_RANGE": "LUT_3D_SIZE"}
 _DOMAINS = ("DOMAIN_MIN", "DOMAIN_MAX")
@@ -66,10 +72,7 @@ class LutFile:
 def read_cube(path: Path) -> LutFile:
     """The tables of a file of at most 64 MiB, 2 to 129 entries a side (3D) or 2 to 65536 (1D). Raises LutError."""
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise LutError(f"{path.name}: {size / 2**20:.0f} MiB are too many; at most {MOST_BYTES >> 20} are read.")
-        data = path.read_bytes()
+        data = read_file(path, MOST_BYTES)
     except OSError as error:
         raise LutError(f"{path.name}: cannot be read ({error.strerror or error}).") from error
     return parse_cube(data, path.name)
@@ -77,7 +80,7 @@ def read_cube(path: Path) -> LutFile:
 
 def parse_cube(data: bytes, name: str) -> LutFile:
     """The tables in a file's contents; `name` is for messages. Raises LutError."""
-    lines = _text(data, name).splitlines()
+    lines = _lines(_text(data, name), name)
     head = _Head(name)
     first = head.read(lines)
     rows = _rows(lines[first:])
@@ -110,6 +113,18 @@ def _text(data: bytes, name: str) -> str:
     return data.rstrip(b"\0\x1a").decode("utf-8-sig", errors="replace")
 
 
+def _lines(text: str, name: str) -> list[str]:
+    """The lines of a file, which are counted before they are made. Raises LutError."""
+    count = sum(map(text.count, _LINE_ENDS))
+    if count > MOST_LINES:
+        raise LutError(f"{name}: {count} lines are too many; at most {MOST_LINES} are read, and a table needs fewer.")
+    lines = text.splitlines()
+    longest = max(map(len, lines), default=0)
+    if longest > LONGEST_LINE:
+        raise LutError(f"{name}: a line of {longest} characters is too long; an entry is three numbers.")
+    return lines
+
+
 class _Head:
     """The keywords before the first entry. `sizes` are those of the tables, in the order of their entries."""
 
@@ -119,7 +134,8 @@ class _Head:
         self.sizes: dict[str, int] = {}
         self.flags: set[str] = set()
         self.bounds: dict[str, tuple[int, Triple]] = {}
-        self.unknown: list[str] = []
+        self.unknown = 0
+        self.named: list[str] = []
         self.guessed = ""
 
     def read(self, lines: Sequence[str]) -> int:
@@ -163,7 +179,9 @@ class _Head:
         elif key in (_VIDEO_IN, _VIDEO_OUT):
             self.flags.add(key)
         else:
-            self.unknown.append(f"line {number}, {line[:40]!r}")
+            self.unknown += 1
+            if self.unknown <= _NAMED:
+                self.named.append(f"line {number}, {line[:40]!r}")
         return 1
 
     def take_size(self, number: int, key: str, words: list[str]) -> None:
@@ -216,8 +234,8 @@ class _Head:
         """What a person should know of how the file was read."""
         notes = [f"{self.name}: {self.guessed}"] if self.guessed else []
         if self.unknown:
-            more = f" and {len(self.unknown) - _NAMED} more" if len(self.unknown) > _NAMED else ""
-            what = "; ".join(self.unknown[:_NAMED])
+            more = f" and {self.unknown - _NAMED} more" if self.unknown > _NAMED else ""
+            what = "; ".join(self.named)
             notes.append(f"{self.name}: unknown and passed over: {what}{more}")
         return tuple(notes)
 

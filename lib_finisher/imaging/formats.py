@@ -18,6 +18,7 @@ from lib_finisher.imaging.dither import dithered
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.imaging.saving import encode_png, write_picture
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
+from lib_finisher.json_text import JsonError, parse_json
 
 INFOTEXT = "parameters"
 # What a JPEG's segment holds beside its own length; the other formats hold any size.
@@ -210,8 +211,8 @@ def _as_ascii(text: str) -> str:
     if text.isascii():
         return text
     try:
-        return json.dumps(json.loads(text))
-    except (ValueError, RecursionError):
+        return json.dumps(parse_json(text))
+    except JsonError:
         return ""
 
 

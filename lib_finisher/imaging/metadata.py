@@ -16,6 +16,7 @@ from lib_finisher.imaging.hidden_text import hidden_text
 from lib_finisher.imaging.png_chunks import MOST_TEXT, XMP_KEYWORD, PngParts
 from lib_finisher.imaging.side_data import PngText, SideData
 from lib_finisher.imaging.user_comment import user_comment
+from lib_finisher.json_text import JsonError, parse_json
 
 INFOTEXT_KEYWORD, OWN_KEYWORD = "parameters", "finisher"
 _XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
@@ -102,8 +103,8 @@ def _of_keyword(texts: Sequence[PngText], keyword: str) -> str:
 def _keywords(hidden: str) -> dict[str, str]:
     """NovelAI hides as JSON what it otherwise writes as texts of a PNG; {} for any other text."""
     try:
-        data = json.loads(hidden)
-    except (ValueError, RecursionError):
+        data = parse_json(hidden)
+    except JsonError:
         return {}
     if not isinstance(data, Mapping) or not {"Comment", "Description"} & data.keys():
         return {}

@@ -7,7 +7,6 @@ InvokeAI ("invokeai_metadata", "sd-metadata"), ComfyUI (the graph "prompt") and 
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from lib_finisher.imaging.exif import Exif
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
 from lib_finisher.infotext.comfyui import read_graph
 from lib_finisher.infotext.layout import read_layout
+from lib_finisher.json_text import JsonError, parse_json
 
 # The names that programs have for what an infotext tells; the first that is there counts.
 _NAMES = {
@@ -138,7 +138,7 @@ def _object(text: str) -> dict[str, Any] | None:
     if not text.lstrip().startswith("{"):
         return None
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = parse_json(text)
+    except JsonError:
         return None
     return data if isinstance(data, dict) else None

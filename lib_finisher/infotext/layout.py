@@ -6,10 +6,11 @@ behind that one, which the web UIs then take for the prompt; here they are lines
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from lib_finisher.json_text import JsonError, parse_json
 
 FEWEST_PAIRS = 3
 MOST_CHARACTERS = 4_000_000
@@ -86,8 +87,8 @@ def unquoted(value: str) -> str:
     if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
         return value
     try:
-        text = json.loads(value)
-    except ValueError:
+        text = parse_json(value)
+    except JsonError:
         return value
     return text if isinstance(text, str) else value
 
@@ -97,6 +98,6 @@ def is_json(text: str) -> bool:
     if not text.lstrip().startswith("{"):
         return False
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
+        return isinstance(parse_json(text), dict)
+    except JsonError:
         return False

@@ -147,7 +147,7 @@ def parse(text: bytes | str) -> tuple[Any, tuple[str, ...]]:
         raise PresetError(f"it has {len(text)} bytes; a file of presets has {MOST_BYTES * 4} at most.")
     try:
         return read_json(text, _no_constant)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise PresetError(f"it is not valid JSON ({str(error)[:80]}).") from error
 
 

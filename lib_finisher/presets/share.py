@@ -124,7 +124,7 @@ def from_infotext(text: str, name: str) -> Preset:
         raise PresetError("there is no recipe of Finisher in this infotext.")
     try:
         data, notes = read_json(found[1])
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise PresetError(f"Finisher's part of this infotext is damaged ({error}).") from error
     if isinstance(data, str):
         data, notes = parse(data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib_finisher.controls import SettingsError
-from lib_finisher.json_text import read_json
+from lib_finisher.json_text import MOST_LEVELS, is_shallow, read_json, shown
 
 _KEYS = ("enabled", "recipe")
 
@@ -43,7 +43,7 @@ def read_arguments(values: Sequence[Any]) -> Asked:
     else:
         enabled, recipe = first, values[1] if len(values) > 1 else {}
     if not isinstance(enabled, bool):
-        raise SettingsError([f"enabled: {enabled!r} is not accepted; it must be true or false."])
+        raise SettingsError([f"enabled: {shown(enabled)} is not accepted; it must be true or false."])
     if not enabled:
         return Asked()
     data, more = _recipe(recipe)
@@ -58,11 +58,14 @@ def _recipe(value: Any) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         return {}, ()
     if not isinstance(value, Mapping):
         raise SettingsError([f"recipe: {type(value).__name__} is not accepted; it must be an object of stages."])
+    if not is_shallow(value):
+        # The host's own reader goes deeper.
+        raise SettingsError([f"recipe: it is nested deeper than {MOST_LEVELS} levels."])
     return value, notes
 
 
 def _json(text: str, where: str) -> tuple[Any, tuple[str, ...]]:
     try:
         return read_json(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SettingsError([f"{where}: not valid JSON ({error})."]) from error

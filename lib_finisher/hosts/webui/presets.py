@@ -149,7 +149,7 @@ def pasted(parameters: Mapping[str, Any]) -> str | None:
         return None
     try:
         data, notes = read_json(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return str(text)
     if not isinstance(data, dict):
         return str(text)
