@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
@@ -19,21 +20,19 @@ OTHERS = ("3.10", "3.12", "3.13")
 
 def main() -> int:
     """Exit status 0 when every run passed; a Python that is not here is named."""
-    failed, runs = [], {"MediaPipe": [_python(".venv-mediapipe"), "-m", "pytest", "tests/unit/test_mediapipe.py"]}
+    failed: list[str] = []
+    runs = {"MediaPipe": partial(_tested, [_python(".venv-mediapipe"), "-m", "pytest", "tests/unit/test_mediapipe.py"])}
     for version in OTHERS:
         found = _interpreter(version)
-        folder = f".venv-{version}"
         if found is None:
             sys.stdout.write(f"Python {version}: not on this machine, left out\n")
-        elif _set_up(found, folder):
-            runs[f"Python {version}"] = [_python(folder), "-m", "pytest", "-m", "not slow", "-p", "no:cacheprovider"]
         else:
-            failed.append(f"Python {version}")
+            runs[f"Python {version}"] = partial(_set_up_and_tested, found, f".venv-{version}")
     sys.stdout.flush()
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
         # The longest of them first; it is the one that is seen while it runs.
         everything = pool.submit(subprocess.run, [_python(".venv"), "-m", "pytest"], cwd=HERE, check=False)
-        others = [(name, pool.submit(_tested, command)) for name, command in runs.items()]
+        others = [(name, pool.submit(run)) for name, run in runs.items()]
         if everything.result().returncode:
             failed.append("all tests")
         for name, run in others:
@@ -51,11 +50,12 @@ def _tested(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=HERE, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def _set_up(python: str, folder: str) -> bool:
-    if (HERE / folder / "ready-core").exists():
-        return True
-    command = [python, str(HERE / "tools" / "set_up.py"), str(HERE / folder), "--for", "core"]
-    return subprocess.run(command, check=False).returncode == 0
+def _set_up_and_tested(python: str, folder: str) -> subprocess.CompletedProcess[str]:
+    if not (HERE / folder / "ready-core").exists():
+        done = _tested([python, str(HERE / "tools" / "set_up.py"), str(HERE / folder), "--for", "core"])
+        if done.returncode:
+            return done
+    return _tested([_python(folder), "-m", "pytest", "-m", "not slow", "-p", "no:cacheprovider"])
 
 
 def _python(folder: str) -> str:
