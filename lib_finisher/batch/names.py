@@ -10,6 +10,8 @@ from pathlib import Path
 # What a name may get at its end: ".interrupted", ".without-upscale", a number, its ending, and that of its report.
 _RESERVED = len(".without-upscale") + len("-99999") + len(".jpeg") + len(".json")
 _USUAL_MOST = 255
+# Of a whole path on Windows, unless its user has lifted the limit.
+_WINDOWS_MOST = 259
 _FEWEST = 16
 
 
@@ -59,6 +61,8 @@ def fitting_stem(stem: str, folder: Path) -> str:
 
 def _most_bytes(folder: Path) -> int:
     """How long a name may be in a folder that need not be there yet."""
+    if os.name == "nt":
+        return min(_USUAL_MOST, _WINDOWS_MOST - len(str(folder.absolute())) - 1)
     for place in (folder, *folder.absolute().parents):
         try:
             return os.pathconf(place, "PC_NAME_MAX")

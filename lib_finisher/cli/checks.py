@@ -23,6 +23,8 @@ from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
 
 _NO_MODEL = ("", AUTO_UPSCALER, LANCZOS)
+# "stages", the shortest stem that a name is cut to, and a file in there that is being written.
+_LONG_NAME = len("stages/") + 16 + len("/") + 68
 _FOLDERS = {LUT: "--luts", REFERENCE: "--references"}
 
 
@@ -134,7 +136,8 @@ def _check_formats(options: argparse.Namespace, inputs: Inputs) -> None:
 def _check_folder(folder: Path, option: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        # With a name as long as those that files have while they are written: Windows limits whole paths.
+        with tempfile.TemporaryFile(dir=folder, prefix=f".{'x' * _LONG_NAME}"):
             pass
     except OSError as error:
         why = error.strerror or error

@@ -146,7 +146,7 @@ def _tried(act: Callable[[], Pixels], instead: Pixels, told: str, notes: list[st
     try:
         return act()
     except HostError as error:
-        _say(notes, LeftOut(f"{error} {told}"))
+        _say(notes, LeftOut(f"{str(error).rstrip('.')}. {told}"))
         return instead
 
 

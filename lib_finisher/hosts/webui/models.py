@@ -19,6 +19,7 @@ from lib_finisher.hosts import upscaler_file
 from lib_finisher.hosts.embedded.upscaler_tiles import TiledModel
 from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, OutOfMemory, UpscalerFacts, Watch
 from lib_finisher.hosts.webui import probe, restoration
+from lib_finisher.hosts.webui.memory import is_out_of_memory
 from lib_finisher.imaging.arrays import to_uint8
 from lib_finisher.imaging.geometry import MOST_SIDE
 from lib_finisher.model_header import HeaderError, read_header
@@ -113,10 +114,11 @@ def upscale(name: str, pixels: Array, watch: Watch) -> Array:
         # The host rounds what is no number to black, which numpy tells nobody but here.
         with np.errstate(invalid="call", call=lambda kind, _: invalid.append(kind)):
             result = item.scaler.do_upscale(given, item.data_path)
-    except RuntimeError as error:
-        if "out of memory" in str(error).lower():
+    # Whatever the host's or an extension's code raises concerns this model alone.
+    except Exception as error:
+        if is_out_of_memory(error):
             raise OutOfMemory(f"The upscaler {name} ran out of memory; smaller tiles in the settings help.") from error
-        raise HostError(f"The upscaler {name} failed: {error}") from error
+        raise HostError(f"The upscaler {name} failed: {type(error).__name__}: {error}") from error
     # The host answers an interruption and a model that it cannot load alike: with the picture it was given.
     if shared.state.interrupted:
         raise Interrupted
@@ -125,8 +127,12 @@ def upscale(name: str, pixels: Array, watch: Watch) -> Array:
             f"The upscaler {name} gave values that are not numbers; half precision is the usual cause, "
             "so full precision or another model may help."
         )
+    if not isinstance(result, Image.Image):
+        raise HostError(f"The upscaler {name} gave no picture; the host's log says why.")
     if result is given or (result.size == given.size and scale > 1 and result.tobytes() == given.tobytes()):
         raise HostError(f"The upscaler {name} gave the picture back unchanged; the host's log says why.")
+    if abs(result.width * given.height - result.height * given.width) > max(result.size):
+        raise HostError(f"The upscaler {name} gave a picture of another shape: {result.size} for {given.size}.")
     return np.asarray(result.convert("RGB"), dtype=np.float32) / np.float32(255)
 
 

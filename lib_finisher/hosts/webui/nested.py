@@ -18,6 +18,7 @@ from lib_finisher.hosts.port import Array, Element, HostError, Interrupted, OutO
 from lib_finisher.hosts.webui import loading, probe
 from lib_finisher.hosts.webui.blend import Blend, blending
 from lib_finisher.hosts.webui.guard import undisturbed
+from lib_finisher.hosts.webui.memory import is_out_of_memory
 from lib_finisher.hosts.webui.noise import FieldBrownian, FieldNoise
 from lib_finisher.hosts.webui.steps import Steps
 from lib_finisher.imaging.arrays import to_uint8
@@ -295,14 +296,6 @@ def _checked(found: list[Array], order: Order) -> list[Array]:
     if wanted != got:
         raise HostError(f"The host returned pictures of other sizes ({got}) than asked for ({wanted}).")
     return found
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device had too little memory, in whatever way it says so."""
-    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
 def _mask_tensor(masks: Sequence[Array | None], size: tuple[int, int], device: Any) -> torch.Tensor:

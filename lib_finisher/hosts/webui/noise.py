@@ -34,8 +34,9 @@ class FieldNoise:
     def draw(self, index: int) -> torch.Tensor:
         """The map of that number."""
         channels, height, width = self._shape[1], self._shape[-2], self._shape[-1]
+        # Some devices have no floats of 64 bits.
         maps = [source.draw(index, channels, height, width, self._scale) for source in self._sources]
-        return torch.from_numpy(np.stack(maps)).to(self._device).reshape(self._shape)
+        return torch.from_numpy(np.stack(maps).astype(np.float32, copy=False)).to(self._device).reshape(self._shape)
 
 
 class FieldBrownian:

@@ -13,7 +13,7 @@ from modules import shared
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from lib_finisher.hosts.port import Array, HostError, OutOfMemory
-from lib_finisher.hosts.webui.nested import is_out_of_memory
+from lib_finisher.hosts.webui.memory import is_out_of_memory
 from lib_finisher.imaging.arrays import to_uint8
 
 # GFPGAN draws noise from the global generator.
@@ -46,8 +46,8 @@ def restore(name: str, pixels: Array) -> Array:
         raise HostError(f"The face restoration {name} could not be loaded; the host's log says why.")
     if calls.begun != calls.finished:
         raise HostError(f"The face restoration {name} failed on a face; the host's log says why.")
-    if found.shape != given.shape:
-        raise HostError(f"The face restoration {name} gave a picture of another size: {found.shape}.")
+    if getattr(found, "shape", None) != given.shape:
+        raise HostError(f"The face restoration {name} gave no picture of that size; the host's log says why.")
     change = found.astype(np.float32) - given.astype(np.float32)
     return np.clip(pixels + change / np.float32(255), 0.0, 1.0, dtype=np.float32)
 
