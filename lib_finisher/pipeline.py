@@ -7,7 +7,7 @@ chunk and patches of all its pictures share batches.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +72,19 @@ class Pipeline:
         )  # fmt: skip
         self._rates = rates
 
-    def run(self, works: Sequence[Work], through: Through | None = None) -> list[Finished]:
+    def run(self, works: Iterable[Work], through: Through | None = None) -> list[Finished]:
         """Finish the pictures of a chunk; one result each, in order. A picture that fails does not touch the others.
 
-        `through` gets each as soon as its own last stage has ended, while others may still be in work.
+        `through` gets each as soon as its own last stage has ended, while others may still be in work. Where nothing is
+        sampled or enlarged by a model, no picture is held longer than its first stage needs it; so `works` may be an
+        iterator that holds none either.
         """
         context = self._context
-        meter = Meter(context.control, context.listener, lambda: sum(map(self._expected, works)), self._weight)
-        chunk = Chunk(context, works, meter, through)
+        reads = [stage.reads(context.recipe[stage.name]) for stage in STAGES if context.recipe[stage.name].enabled]
+        # What a run will come to is reckoned from the pictures as they were given, when it is first asked for.
+        given = list(works) if any(one.samples or one.upscalers for one in reads) else None
+        meter = Meter(context.control, context.listener, lambda: sum(map(self._expected, given or ())), self._weight)
+        chunk = Chunk(context, works if given is None else given, meter, through)
         results = chunk.run()
         if self._rates is not None:
             self._learn(self._rates, [report.cost for state in chunk.states for report in state.done.reports])

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
+
 from lib_finisher import __version__
 from lib_finisher.batch.inputs import Source, content_hash
 from lib_finisher.batch.names import Taken
@@ -64,9 +66,13 @@ class _Loaded:
     input_sha256: str
     work: str
 
-    @property
-    def area(self) -> int:
-        return size_of(self.picture.pixels).area
+    size: Size
+
+    def handed_over(self) -> Work:
+        """The work with the picture's pixels, which are the run's from now on: a large picture is held once."""
+        pixels, alpha = self.picture.pixels, self.picture.alpha
+        self.picture = replace(self.picture, pixels=np.empty((0, 0, 3), dtype=np.float32))
+        return Work(pixels, self.base, self.mask, alpha=alpha)
 
 
 def finish_files(
@@ -104,7 +110,7 @@ def finish_files(
         loaded = [item for item in chunk if isinstance(item, _Loaded)]
         if begin is not None and loaded:
             begin(Begun(tuple(item.source for item in loaded), number, len(meant)))
-        works = [Work(item.picture.pixels, item.base, item.mask, alpha=item.picture.alpha) for item in loaded]
+        works = (item.handed_over() for item in loaded)
         reports: dict[int, FileReport] = {}
 
         def save(
@@ -186,7 +192,7 @@ class _Run:
             problem = too_large(finished_size(size, self._recipe), target.written)
             if problem:
                 return FileReport(path, None, f"{path}: {problem}.")
-        return _Loaded(path, picture, mask, base, target, sha256, work)
+        return _Loaded(path, picture, mask, base, target, sha256, work, size)
 
     def _sweep(self, folder: Path) -> None:
         """Once in a run, what runs that were killed have left where results go."""
@@ -239,7 +245,9 @@ class _Run:
         return report
 
     def _save(self, item: _Loaded, ending: str, done: Finished, notes: list[str]) -> Path:
-        texts = texts_of(item.picture, done, self._host, self._recipe, item.base, notes, item.target.written is PNG)
+        texts = texts_of(
+            item.picture, item.size, done, self._host, self._recipe, item.base, notes, item.target.written is PNG
+        )
         result = Result(done, done.alpha, texts, item.picture.side)
         return save_free(self._saving, item.target, ending, self.taken, result, notes, self._unrecorded)
 
@@ -284,10 +292,10 @@ def _chunks(sources: Iterable[Source], run: _Run) -> Iterator[list[_Loaded | Fil
     for source in sources:
         item = run.load(source)
         if isinstance(item, _Loaded):
-            if pictures and (pictures >= _CHUNK_PICTURES or pixels + item.area > _CHUNK_PIXELS):
+            if pictures and (pictures >= _CHUNK_PICTURES or pixels + item.size.area > _CHUNK_PIXELS):
                 yield chunk
                 chunk, pictures, pixels = [], 0, 0
-            pictures, pixels = pictures + 1, pixels + item.area
+            pictures, pixels = pictures + 1, pixels + item.size.area
         chunk.append(item)
     if chunk:
         yield chunk

@@ -9,7 +9,7 @@ from lib_finisher.finished import Finished
 from lib_finisher.hosts.port import Host
 from lib_finisher.imaging.files import LoadedPicture
 from lib_finisher.imaging.formats import INFOTEXT
-from lib_finisher.imaging.geometry import size_of
+from lib_finisher.imaging.geometry import Size
 from lib_finisher.infotext.layout import read_layout
 from lib_finisher.infotext.writing import DONE, KEY, finished_infotext, notes_of, outcome_pairs, recipe_pairs
 from lib_finisher.json_text import json_text
@@ -19,6 +19,7 @@ from lib_finisher.stages.stage import Base
 
 def texts_of(
     picture: LoadedPicture,
+    size: Size,
     done: Finished,
     host: Host,
     recipe: Recipe,
@@ -26,7 +27,8 @@ def texts_of(
     notes: Sequence[str] = (),
     holds_all: bool = True,
 ) -> dict[str, str]:
-    """By keyword. What was there of the base stays in the infotext; `notes` are what there is to say of the file.
+    """By keyword. What was there of the base stays in the infotext; `notes` are what there is to say of the file, and
+    `size` is the picture's before.
 
     Where the file `holds_all` texts, an infotext that a picture came with stays as it came, and Finisher's words stand
     beside it alone.
@@ -47,5 +49,5 @@ def texts_of(
     pairs = recipe_pairs(recipe, host.model().family) | outcome_pairs(done, told)
     infotext = picture.infotext
     if not infotext or not holds_all or KEY in read_layout(infotext).pairs:
-        infotext = finished_infotext(infotext, base, size_of(picture.pixels), pairs)
+        infotext = finished_infotext(infotext, base, size, pairs)
     return {INFOTEXT: infotext, "finisher": json_text(own)}

@@ -9,13 +9,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lib_finisher.imaging.arrays import Mask
+from lib_finisher.imaging.arrays import Mask, Pixels
 
 
 def smoothstep(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """3t² - 2t³ of `values` clipped to 0..1; smoothstep(t) + smoothstep(1 - t) = 1."""
     t = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
+
+
+def mixed_in(before: Pixels, after: Pixels, weight: Mask) -> Pixels:
+    """`after` where the weight (height, width; 0..1) is 1, `before` bit for bit where it is 0, between them mixed."""
+    share = weight[..., None]
+    return np.asarray(np.where(share >= 1.0, after, before + share * (after - before)), dtype=np.float32)
 
 
 def rounded_box(height: int, width: int, inset: tuple[int, int, int, int], feather: float) -> Mask:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
-from lib_finisher.imaging.arrays import Pixels
+from lib_finisher.imaging.arrays import Pixels, from_uint8
 from lib_finisher.imaging.cube import Cube
 from lib_finisher.imaging.icc import IccError, IccProfile, read_icc
 from lib_finisher.imaging.lut import Lut
@@ -38,7 +38,7 @@ class Conversion:
         profile = self._profile if self._fits(image.mode) else None
         if profile is not None and profile.curves is None:
             image = self._by_tables(image)
-        pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / np.float32(255.0)
+        pixels = from_uint8(np.asarray(image if image.mode == "RGB" else image.convert("RGB")))
         return self._by_curves(profile, pixels)
 
     def of_16_bits(self, pixels: Pixels, mode: str) -> Pixels:

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.colour import from_lab, low_frequencies, luminance, to_lab
-from lib_finisher.imaging.masks import smoothstep
+from lib_finisher.imaging.masks import mixed_in, smoothstep
+from lib_finisher.imaging.strips import in_strips
 
 _MOST_LIFT = 6.0
 _NOISE = 4.0
@@ -16,10 +17,12 @@ _EDGE = 10.0
 # Fine detail of less than half an 8-bit level, as an energy.
 _FLAT = (0.5 / 255) ** 2
 _LEAST_WEIGHT = np.float32(1e-3)
+_ROWS = 128
 
 
-def lift_detail(pixels: Pixels, strength: float, radius: float) -> Pixels:
-    """Strengthen the fine texture of the lightness by `strength` (0..2), finer than about `radius` pixels.
+def lift_detail(pixels: Pixels, strength: float, radius: float, mask: Mask | None = None, rows: int = _ROWS) -> Pixels:
+    """Strengthen the fine texture of the lightness by `strength` (0..2), finer than about `radius` pixels, where `mask`
+    (height, width; 0..1) is. So many `rows` at once, which the result does not depend on.
 
     Detail is what an edge-preserving base (guided filter, He et al. 2010) leaves over, less where the neighbourhood
     varies as only contours do (over about 10 of 100 lightness levels), so contours get no halo; the lift
@@ -27,8 +30,21 @@ def lift_detail(pixels: Pixels, strength: float, radius: float) -> Pixels:
     """
     if strength <= 0:
         return pixels
+    # Two box filters, one after the other.
+    height, reach = len(pixels), 2 * round(max(1.0, radius))
+    result = np.empty_like(pixels)
+    for top, bottom in in_strips(height, rows):
+        first, last = max(0, top - reach), min(height, bottom + reach)
+        lifted = _lifted(pixels[first:last], strength, radius)[top - first : bottom - first]
+        if mask is not None:
+            lifted = mixed_in(pixels[top:bottom], lifted, mask[top:bottom])
+        result[top:bottom] = lifted
+    return result
+
+
+def _lifted(pixels: Pixels, strength: float, radius: float) -> Pixels:
     lab = to_lab(pixels)
-    light = lab[..., 0]
+    light = np.ascontiguousarray(lab[..., 0])
     base, spread = _guided(light, max(1.0, radius), _NOISE)
     detail = (light - base) * (_EDGE**2 / (spread + _EDGE**2))
     lift = _MOST_LIFT * np.tanh(np.float32(strength) * detail / _MOST_LIFT)
@@ -36,24 +52,29 @@ def lift_detail(pixels: Pixels, strength: float, radius: float) -> Pixels:
     return from_lab(lab)
 
 
-def blend_detail(pixels: Pixels, other: Pixels, strength: float, mask: Mask | None = None) -> Pixels:
+def blend_detail(pixels: Pixels, other: Pixels, strength: float, mask: Mask | None = None, own: bool = False) -> Pixels:
     """`pixels` with the fine detail of `other`, a picture of the same size, by `strength` (0..1), where `mask` is.
 
         new = old + strength · mask · (D - low(mask · D) / low(mask)),  D = other - old
 
     `low` is what is left at a sixteenth of the size, so colours and tones of the other picture, whatever they are, do
     not come over; what it has beyond the mask counts for nothing. Where the mask (height, width; 0..1) is 0, the pixels
-    stay bit for bit.
+    stay bit for bit. In place where `other` is the caller's `own` and nobody else's.
     """
-    detail = other - pixels
-    if mask is None:
-        detail -= low_frequencies(detail)
-        detail *= np.float32(strength)
-    else:
-        weight = mask[..., None]
-        detail -= low_frequencies(detail * weight) / np.maximum(low_frequencies(mask), _LEAST_WEIGHT)[..., None]
-        detail *= np.float32(strength) * weight
-    return np.asarray(np.where(detail == 0, pixels, np.clip(pixels + detail, 0.0, 1.0)), dtype=np.float32)
+    detail = np.subtract(other, pixels, out=other if own and other.flags.writeable else None)
+    weight = None if mask is None else np.maximum(low_frequencies(mask), _LEAST_WEIGHT)
+    for channel in range(3):
+        # One channel after the other: a third of the memory.
+        plane = np.ascontiguousarray(detail[..., channel])
+        if mask is None or weight is None:
+            plane -= low_frequencies(plane)
+            plane *= np.float32(strength)
+        else:
+            plane -= low_frequencies(plane * mask) / weight
+            plane *= np.float32(strength) * mask
+        old = pixels[..., channel]
+        detail[..., channel] = np.where(plane == 0, old, np.clip(plane + old, 0.0, 1.0))
+    return detail
 
 
 def calm_detail_lost(before: Pixels, after: Pixels, where: npt.NDArray[np.bool_]) -> float:

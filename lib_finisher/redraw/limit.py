@@ -8,8 +8,12 @@ import numpy as np
 
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import cut, size_of
+from lib_finisher.imaging.masks import mixed_in
 from lib_finisher.imaging.resize import resize
+from lib_finisher.imaging.strips import in_strips
 from lib_finisher.redraw.patch import Patch, Request
+
+_ROWS = 64
 
 
 def limited(request: Request, limit: Mask) -> Request:
@@ -22,10 +26,18 @@ def limited(request: Request, limit: Mask) -> Request:
     return replace(request, patches=tuple(patch for patch in patches if patch is not None))
 
 
-def within(before: Pixels, after: Pixels, limit: Mask) -> Pixels:
-    """`after` where `limit` is 1, `before` bit for bit where it is 0; both pictures have one size."""
-    weight = fitted(limit, after)[..., None]
-    return np.asarray(np.where(weight >= 1.0, after, before + weight * (after - before)), dtype=np.float32)
+def within(before: Pixels, after: Pixels, limit: Mask, own: bool = False) -> Pixels:
+    """`after` where `limit` is 1, `before` bit for bit where it is 0; both pictures have one size.
+
+    In place where `after` is the caller's `own` and nobody else's.
+    """
+    if after is before:
+        return after
+    result = after if own and after.flags.writeable else np.empty_like(after)
+    weight = fitted(limit, after)
+    for top, bottom in in_strips(len(after), _ROWS):
+        result[top:bottom] = mixed_in(before[top:bottom], after[top:bottom], weight[top:bottom])
+    return result
 
 
 def fitted(mask: Mask, picture: Pixels) -> Mask:

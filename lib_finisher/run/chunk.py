@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -23,14 +23,15 @@ Through = Callable[[int, Finished], None]
 class Chunk:
     """Pictures that a recipe runs over together, with those that are finished without a stage to compare."""
 
-    def __init__(self, context: RunContext, works: Sequence[Work], meter: Meter, through: Through | None) -> None:
+    def __init__(self, context: RunContext, works: Iterable[Work], meter: Meter, through: Through | None) -> None:
         base = context.recipe[BASE]
         self._context, self._meter, self._through = context, meter, through
         self._compared = base.compare
-        self._pictures = [PictureState(work, base, number) for number, work in enumerate(works)]
+        on = [number for number, stage in enumerate(STAGES) if context.recipe[stage.name].enabled]
+        keeps_draft = any(STAGES[number].reads(context.recipe[STAGES[number].name]).draft for number in on)
+        self._pictures = [PictureState(work, base, number, keeps_draft) for number, work in enumerate(works)]
         self._others: dict[int, PictureState] = {}
         self._ended: set[PictureState] = set()
-        on = [number for number, stage in enumerate(STAGES) if context.recipe[stage.name].enabled]
         self._last = on[-1] if on else 0
 
     @property

@@ -6,7 +6,7 @@ import copy
 from dataclasses import replace
 
 from lib_finisher.finished import Finished, StageReport
-from lib_finisher.imaging.arrays import from_uint16, to_uint16
+from lib_finisher.imaging.arrays import as_stored
 from lib_finisher.imaging.one_hue import OneHue
 from lib_finisher.imaging.transparency import bled, transparent
 from lib_finisher.imaging.wrap import Around
@@ -19,15 +19,16 @@ from lib_finisher.stages.stage import Redraws, Stage, Work
 class PictureState:
     """What is known of a picture so far, and the stage that runs on it."""
 
-    def __init__(self, work: Work, base: BaseSettings, number: int) -> None:
+    def __init__(self, work: Work, base: BaseSettings, number: int, keeps_draft: bool = True) -> None:
+        """`keeps_draft`: a stage will ask for the picture as it was before the first."""
         self.number = number
         self.is_comparison = False
         self.restricted = work.mask is not None and base.mask == RESTRICTS
         mask = work.mask if self.restricted or base.mask == TO_REPAIR else None
-        pixels, alpha = from_uint16(to_uint16(work.pixels)), transparent(work.alpha)
+        pixels, alpha = as_stored(work.pixels), transparent(work.alpha)
         if alpha is not None:
             pixels = bled(pixels, alpha)
-        draft = pixels if work.draft is None else work.draft
+        draft = (pixels if work.draft is None else work.draft) if keeps_draft else None
         self.work = replace(work, pixels=pixels, mask=mask, draft=draft, alpha=alpha)
         self.work = replace(self.work, wrap=wrap_of(base, work.base.tiling))
         self.around: Around | None = None

@@ -77,16 +77,19 @@ class StageRun:
         if waiting:
             self.context.listener(StageStarted(self.stage.name, self.stage.label, len(waiting)))
         for state in waiting:
-            state.outside = 0
-            work = carried_on(self.work_of(state), self.stage)
-            state.around = work.around
-            tools = finding_once(self.tools, self.stage, state.around)
-            state.running = self.stage.run(work, self.settings, tools)
+            self.begin(state)
             self.advance(state, None)
         self.redraw_requests(waiting)
         if self.unfinished is not None and not self.context.control.interrupted:
             self.unfinished.clear()
         self.context.control.stage_ends()
+
+    def begin(self, state: PictureState) -> None:
+        """Let the stage begin with one picture; from now on it alone holds what it is given."""
+        state.outside = 0
+        work = carried_on(self.work_of(state), self.stage)
+        state.around = work.around
+        state.running = self.stage.run(work, self.settings, finding_once(self.tools, self.stage, state.around))
 
     def settled_without_work(self, state: PictureState) -> bool:
         """Whether the stage is switched off, the run is interrupted, or its result is in the store."""
@@ -165,7 +168,7 @@ class StageRun:
         limit = self.limit_of(state, request)
         if limit is not None and not self.stage.maps:
             try:
-                outcome.picture = within(request.picture, outcome.picture, limit)
+                outcome.picture = within(request.picture, outcome.picture, limit, own=True)
             except (MemoryError, cv2.error) as error:
                 self.finish(state, StageOutput(state.work.pixels, "failed", reason_of(error)))
                 return
@@ -249,7 +252,7 @@ class StageRun:
             before, recipe = state.work.pixels, self.context.recipe
             output.pixels, state.hue = of_one_hue(before, output.pixels, self.stage, recipe, state.hue)
         if limit is not None and self.stage.maps and output.status == "ran":
-            output.pixels = within(state.work.pixels, output.pixels, limit)
+            output.pixels = within(state.work.pixels, output.pixels, limit, own=True)
         if output.status == "ran" and output.pixels is not state.work.pixels:
             output, state.quality = with_measures(state.work.pixels, output)
         if output.stopped == "interrupted":
@@ -269,6 +272,7 @@ class StageRun:
             state.hue = None
         if output.status in ("ran", "reused", "failed"):
             state.work = next_work(state.work, output)
+            state.done.pixels = state.work.pixels
             if self.context.keep_stages and output.status != "failed":
                 state.done.stages[self.stage.name] = state.work.pixels
         self.report(state, output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lib_finisher.imaging.arrays import Mask, Pixels, from_uint16, to_uint16
+from lib_finisher.imaging.arrays import Mask, Pixels, as_stored
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.imaging.one_hue import OneHue, one_hue_of
 from lib_finisher.quality.measured import Quality, measured
@@ -49,7 +49,9 @@ def with_measures(before: Pixels, output: StageOutput) -> tuple[StageOutput, Qua
 def next_work(work: Work, output: StageOutput) -> Work:
     """The next stage's input: pixels as they are stored, and mask, alpha and regions of their size."""
     mask: Mask | None = work.mask if output.mask is None else output.mask
-    pixels = output.pixels if output.status == "reused" else from_uint16(to_uint16(output.pixels))
+    pixels = output.pixels
+    if output.status != "reused" and pixels is not work.pixels:
+        pixels = as_stored(pixels, own=True)
     mask = None if mask is None else fitted(mask, pixels)
     alpha = work.alpha if output.alpha is None else output.alpha
     alpha = None if alpha is None else fitted(alpha, pixels)

@@ -9,7 +9,6 @@ from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.texture import lift_detail
-from lib_finisher.redraw.limit import within
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
 from lib_finisher.stages.cover import covering, masked, mend, told_of, touched
@@ -201,12 +200,12 @@ def _lifted(pixels: Pixels, settings: TextureSettings, mask: Mask | None) -> Pix
     box = around(mask)
     if box is None:
         return pixels
-    part = pixels[box.top : box.bottom, box.left : box.right]
-    lifted = lift_detail(part, settings.strength, settings.radius)
+    place = (slice(box.top, box.bottom), slice(box.left, box.right))
+    lifted = lift_detail(pixels[place], settings.strength, settings.radius, mask[place])
+    if size_of(lifted) == size_of(pixels):
+        return lifted
     result = pixels.copy()
-    result[box.top : box.bottom, box.left : box.right] = within(
-        part, lifted, mask[box.top : box.bottom, box.left : box.right]
-    )
+    result[place] = lifted
     return result
 
 

@@ -56,10 +56,13 @@ def grained(pixels: Pixels, wanted: str, strength: float, mask: Mask | None, too
     except HostError as error:
         notes.append(LeftOut(f"the model {model.name} could not be used, its detail is missing: {error}"))
         return Grained(pixels, "", True)
-    result = pixels.copy()
     within = None if mask is None else mask[place]
-    result[place] = blend_detail(part, made, strength, within)
-    lost = _lost(part, result[place], within)
+    blended = blend_detail(part, made, strength, within, own=True)
+    lost = _lost(part, blended, within)
+    result = blended
+    if size_of(blended) != size_of(pixels):
+        result = pixels.copy()
+        result[place] = blended
     if lost > _TOLD_LOSS:
         notes.append(
             f"{model.name} smooths here instead of adding: the fine detail of calm parts fell by {lost:.0%}; "
