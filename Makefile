@@ -49,6 +49,7 @@ bench: setup
 soak: setup
 	@$(RUN) bench/soak.py
 	@$(RUN) bench/kills.py
+	@FINISHER_FUZZ_EXAMPLES=$(or $(FUZZ),5000) $(RUN) -m pytest tests/fuzz
 
 clean:
 	rm -rf $(VENV) .venv-* out .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

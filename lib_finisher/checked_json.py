@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import stat
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -35,9 +36,9 @@ def write_checked(file: Path, data: Mapping[str, Any]) -> None:
 def read_checked(file: Path) -> dict[str, Any]:
     """The data of such a file. Raises OSError, FileNotFoundError among it, and Damaged."""
     with opened(file) as stream:
-        text = stream.read(_MOST_BYTES + 1)
-    if len(text) > _MOST_BYTES:
-        raise Damaged(f"it is larger than {_MOST_BYTES} bytes")
+        if os.fstat(stream.fileno()).st_size > _MOST_BYTES:
+            raise Damaged(f"it is larger than {_MOST_BYTES} bytes")
+        text = stream.read()
     try:
         found = parse_json(text)
     except ValueError as error:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from io import BytesIO
+from typing import Any, NamedTuple
 
 MOST_STEPS = 1_000_000
 """Instructions, values copied and values walked through; large detectors need 80,000."""
@@ -95,7 +96,7 @@ class Machine:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
-    def run(self, pickled: bytes | BinaryIO) -> Any:
+    def run(self, pickled: bytes | BytesIO) -> Any:
         """The value that the pickle describes; a stream is read no further than it goes.
 
         Raises Refused, TooMuch, or ValueError and its like where it is broken.

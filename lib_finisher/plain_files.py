@@ -37,7 +37,8 @@ def read_file(path: Path, most: int) -> bytes:
     """A file's contents. Raises OSError, and OddFile for what is no file or has more than `most` bytes."""
     with opened_file(path) as stream:
         size = os.fstat(stream.fileno()).st_size
-        data = b"" if size > most else stream.read(most + 1)
+        # No more than there should be: room is made for all that is asked for.
+        data = b"" if size > most else stream.read(size + 1)
     if size > most or len(data) > most:
         raise OddFile(errno.EFBIG, f"it has {_told(max(size, len(data)))}, more than the {_told(most)} that are read")
     return data

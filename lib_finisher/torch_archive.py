@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MAGIC = b"PK\x03\x04"
-_LARGEST_PICKLE = 64 << 20
+LARGEST_PICKLE = 64 << 20
 
 BROKEN = (
     zipfile.BadZipFile, EOFError, IndexError, KeyError, NotImplementedError, OverflowError, RecursionError, TypeError,
@@ -37,7 +37,7 @@ def pickle_of(archive: zipfile.ZipFile, size: int) -> tuple[bytes, Mapping[str, 
         raise ValueError("it is a TorchScript program, which is not supported: export it as ONNX")
     if f"{top}/byteorder" in named and archive.read(f"{top}/byteorder") != b"little":
         raise ValueError("its numbers are big-endian")
-    if named[f"{top}/data.pkl"].file_size > _LARGEST_PICKLE:
+    if named[f"{top}/data.pkl"].file_size > LARGEST_PICKLE:
         raise ValueError("its data.pkl is too large")
     within = f"{top}/data/"
     records = {name[len(within) :]: entry for name, entry in named.items() if name.startswith(within)}

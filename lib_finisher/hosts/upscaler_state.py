@@ -6,13 +6,14 @@ that no memory holds.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lib_finisher.pickle_machine import Check, Refused
-from lib_finisher.torch_archive import BROKEN, MAGIC, pickle_of
+from lib_finisher.torch_archive import BROKEN, LARGEST_PICKLE, MAGIC, pickle_of
 
 MOST_BYTES = 2 << 30
 _PICKLED = (".pth", ".pt", ".ckpt")
@@ -70,8 +71,10 @@ def _check_pickles(file: Path, size: int) -> None:
                     Check().run(pickle_of(archive, size)[0])
                 return
             stream.seek(0)
+            # A file's own `read` makes room for all that it is asked for, whether that is there or not.
+            start = io.BytesIO(stream.read(min(size, LARGEST_PICKLE)))
             for _ in range(_OLD_PICKLES):
-                Check().run(stream)
+                Check().run(start)
     except Refused as refused:
         raise StateError(f"it wants {refused}") from refused
     except BROKEN as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif"
 MOST_BYTES = 2304 << 20
 """The largest file that is read: a TIFF of 16384 × 16384 pixels with four channels of 16 bits has 2 GiB."""
 
-_MOST_UNSEEN = 64 << 20
+_MOST_UNSEEN, _BEGINNING = 64 << 20, 32
 # Where a PNG's first chunk has the bits of a channel.
 _PNG_DEPTH = 24
 
@@ -178,10 +179,8 @@ def _bytes_of(path: Path) -> bytes:
 def _contents(path: Path) -> bytes:
     """A file's contents; of a large one the beginning decides whether the rest is read. Raises OSError."""
     with opened_file(path) as stream:
-        start = stream.read(_MOST_UNSEEN)
-        if len(start) < _MOST_UNSEEN:
-            return start
-        if not looks_like_a_picture(start):
+        is_small = os.fstat(stream.fileno()).st_size < _MOST_UNSEEN
+        if not is_small and not looks_like_a_picture(stream.read(_BEGINNING)):
             raise OddFile(errno.EINVAL, "its beginning is that of no picture")
     return read_file(path, MOST_BYTES)
 

@@ -138,4 +138,6 @@ def _line(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ",:\n") else value
+    # A value that begins with a quotation mark would be read up to the next one.
+    apart = value.startswith('"') or any(mark in value for mark in ",:\n")
+    return json.dumps(value, ensure_ascii=False) if apart else value
