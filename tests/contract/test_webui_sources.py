@@ -399,7 +399,7 @@ def test_the_hooks_come_in_the_order_that_is_relied_on(host: Path) -> None:
         ("upscaler.py", ["data_path", "local_data_path", "scale", "scaler"]),
         ("options.py", ["data", "data_labels"]),
         ("sd_samplers_cfg_denoiser.py", ["mask_before_denoising"]),
-        ("script_callbacks.py", ["denoiser", "sigma"]),
+        ("script_callbacks.py", ["denoiser", "sigma", "callback_map"]),
         ("processing.py", ["cached_c", "cached_uc", "color_corrections", "is_using_inpainting_conditioning",
                            "init_latent", "image_conditioning", "mask_for_overlay", "is_api"]),
         ("paths_internal.py", ["data_path"]),

@@ -41,9 +41,9 @@ class GenerationRun:
     """Finishing the pictures of one processing object.
 
     `budget` is what was learned of the device's memory; `ahead` holds the pictures of this batch finished together;
-    `others_let_go` says that other extensions have let go of the model in this iteration. `beside` are the
-    bases, and the pictures without the stage that is compared, with their infotexts; they join the others at the end.
-    `notes` say what of the recipe was done otherwise, for every picture.
+    `others_let_go` are the other extensions' scripts that let go of the model in this batch, None before they were
+    asked. `beside` are the bases, and the pictures without the stage that is compared, with their infotexts; they join
+    the others at the end. `notes` say what of the recipe was done otherwise, for every picture.
     """
 
     host: WebuiHost
@@ -52,7 +52,7 @@ class GenerationRun:
     wanted: settings.Preferences
     budget: AreaBudget
     ahead: dict[int, tuple[Bytes, Finished]] = field(default_factory=dict)
-    others_let_go: bool = False
+    others_let_go: list[Any] | None = None
     beside: list[tuple[Image.Image, str]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
@@ -71,11 +71,10 @@ def finish(p: Any, run: GenerationRun, pictures: Sequence[Bytes], numbers: Seque
         p.comment(f"Finisher: the size was kept, because {why}.")
         for name in _RESIZING:
             recipe = recipe.changed(name, replace(recipe[name], enabled=False))
-    if not run.others_let_go and any(
+    if run.others_let_go is None and any(
         recipe[stage.name].enabled and stage.reads(recipe[stage.name]).samples for stage in STAGES
     ):
-        run.others_let_go = True
-        others.let_go(p)
+        run.others_let_go = others.let_go(p)
     use = recipe[BASE].mask
     works = []
     for picture, number in zip(pictures, numbers):

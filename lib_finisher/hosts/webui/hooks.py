@@ -131,9 +131,9 @@ def after_composite(p: Any, pp: Any) -> None:
         telling.failed(p, f"{type(error).__name__}: {error}")
     finally:
         _transparent_again(p, pp)
-        if p.batch_index == len(p.prompts) - 1 and p.iteration + 1 < p.n_iter and run.others_let_go:
-            run.others_let_go = False
-            others.take_hold(p)
+        if p.batch_index == len(p.prompts) - 1 and run.others_let_go is not None:
+            held, run.others_let_go = run.others_let_go, None
+            others.take_hold(p, held)
 
 
 def postprocess(p: Any, processed: Any) -> None:

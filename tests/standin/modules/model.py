@@ -44,19 +44,21 @@ class FirstStage(torch.nn.Module):
         return torch.nn.functional.pixel_shuffle(z / _SCALE, SIDE)
 
 
-class Unet:
+class Unet(torch.nn.Module):
     """Stands where extensions take hold of a model: its `forward` is looked up at every call."""
 
     def __init__(self, forward):
+        super().__init__()
         self.forward = forward
 
 
-class Inner:
+class Inner(torch.nn.Module):
     """What the host reads of a model's innards."""
 
     conditioning_key = "crossattn"
 
     def __init__(self, forward):
+        super().__init__()
         self.diffusion_model = Unet(forward)
 
 
@@ -79,13 +81,6 @@ class StandInModel(torch.nn.Module):
         self.sd_checkpoint_info = self.sd_model_checkpoint = self.sd_model_hash = None
         self.colour = np.zeros(3, np.float32)
         self._denoiser = Denoiser()
-
-    def __setattr__(self, name, value):
-        # The host's own `model` is no submodule here.
-        if name == "model":
-            self.__dict__[name] = value
-        else:
-            super().__setattr__(name, value)
 
     def ema_scope(self):
         return contextlib.nullcontext()

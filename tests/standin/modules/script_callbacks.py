@@ -65,7 +65,7 @@ CATEGORIES = (
     "after_component", "image_grid", "infotext_pasted", "script_unloaded", "before_ui", "list_optimizers",
     "list_unets", "before_token_counter",
 )  # fmt: skip
-_callbacks: dict[str, list[ScriptCallback]] = {name: [] for name in CATEGORIES}
+callback_map: dict[str, list[ScriptCallback]] = {f"callbacks_{name}": [] for name in CATEGORIES}
 
 
 def add_callback(callbacks, fun, *, name=None, category="unknown", filename=None):
@@ -87,26 +87,26 @@ def sort_callbacks(category, unordered_callbacks, *, enable_user_sort=True):
 
 
 def ordered_callbacks(category, unordered_callbacks=None, *, enable_user_sort=True):
-    return list(_callbacks[f"{category}"] if unordered_callbacks is None else unordered_callbacks)
+    return list(callback_map[f"callbacks_{category}"] if unordered_callbacks is None else unordered_callbacks)
 
 
 def enumerate_callbacks():
-    return _callbacks.items()
+    return [(name[len("callbacks_") :], found) for name, found in callback_map.items()]
 
 
 def clear_callbacks():
-    for found in _callbacks.values():
+    for found in callback_map.values():
         found.clear()
 
 
 def remove_current_script_callbacks():
     filename = next((frame.filename for frame in inspect.stack() if frame.filename != __file__), "unknown file")
-    for found in _callbacks.values():
+    for found in callback_map.values():
         found[:] = [item for item in found if item.script != filename]
 
 
 def remove_callbacks_for_function(callback_func):
-    for found in _callbacks.values():
+    for found in callback_map.values():
         found[:] = [item for item in found if item.callback != callback_func]
 
 
@@ -181,7 +181,7 @@ def infotext_pasted_callback(infotext, params):
 
 
 def script_unloaded_callback():
-    for item in reversed(_callbacks["script_unloaded"]):
+    for item in reversed(callback_map["callbacks_script_unloaded"]):
         try:
             item.callback()
         except Exception:  # noqa: BLE001 (an extension's code)
@@ -189,7 +189,7 @@ def script_unloaded_callback():
 
 
 def before_ui_callback():
-    for item in reversed(_callbacks["before_ui"]):
+    for item in reversed(callback_map["callbacks_before_ui"]):
         try:
             item.callback()
         except Exception:  # noqa: BLE001 (an extension's code)
@@ -198,7 +198,7 @@ def before_ui_callback():
 
 def _registrar(category):
     def register(callback, *, name=None):
-        add_callback(_callbacks[category], callback, name=name, category=category)
+        add_callback(callback_map[f"callbacks_{category}"], callback, name=name, category=category)
 
     register.__name__ = f"on_{category}"
     return register
