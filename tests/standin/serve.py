@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 # In front of everything: `modules` must be the stand-in's, and the library the repository's own.
@@ -50,17 +51,31 @@ def serve_once() -> None:
     app, _, _ = shared.demo.launch(
         server_name="127.0.0.1", server_port=options.port, prevent_thread_lock=True, quiet=True, show_api=False,
         inbrowser=False, allowed_paths=page.allowed_paths(), app_kwargs={"docs_url": "/docs"},
+        auth=[tuple(item.split(":", 1)) for item in options.gradio_auth.split(",")] if options.gradio_auth else None,
     )  # fmt: skip
     app.user_middleware = [item for item in app.user_middleware if item.cls.__name__ != "CORSMiddleware"]
     # So that routes and middleware can still be added to a server that runs.
     app.middleware_stack = None
     progress.setup_progress_api(app)
     ui.setup_ui_api(app)
+    allow_origins(app, options)
     if options.api:
         shared.api = Api(app, call_queue.queue_lock)
     app.middleware_stack = app.build_middleware_stack()
     script_callbacks.app_started_callback(shared.demo, app)
     print(f"ready: http://127.0.0.1:{options.port}/", flush=True)  # noqa: T201 (what whoever started it waits for)
+
+
+def allow_origins(app: Any, options: Any) -> None:
+    """What a browser is told of the pages that may ask here; by itself none."""
+    from starlette.middleware.cors import CORSMiddleware
+
+    named: dict[str, Any] = {"allow_methods": ["*"], "allow_headers": ["*"], "allow_credentials": True}
+    if options.cors_allow_origins:
+        named["allow_origins"] = options.cors_allow_origins.split(",")
+    if options.cors_allow_origins_regex:
+        named["allow_origin_regex"] = options.cors_allow_origins_regex
+    app.add_middleware(CORSMiddleware, **named)
 
 
 def restart() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from modules import script_callbacks, shared
@@ -18,7 +18,7 @@ from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.fetching import FetchError
 from lib_finisher.hosts.port import HostError
 from lib_finisher.hosts.webui import route_work as work
-from lib_finisher.hosts.webui.access import password_asked
+from lib_finisher.hosts.webui.access import before_each
 from lib_finisher.hosts.webui.admission import Bodies, Client, ClientLeft, Lane, Room, watched
 from lib_finisher.hosts.webui.detectors import fetched, listed
 from lib_finisher.hosts.webui.offered import offer
@@ -38,12 +38,12 @@ def register() -> None:
 
 
 def add_to(demo: Any, app: Any) -> None:
-    """Add the routes to the host's server, if its API is on. Every one asks for the API's password, if there is one."""
+    """Add the routes to the host's server, if its API is on. Every one asks for the API's password, if there is one.
+    None does anything for another web page."""
     options = shared.cmd_opts
     if not (options.api or options.nowebui):
         return
-    gate = [Depends(password_asked(options.api_auth))] if options.api_auth else []
-    router = APIRouter(prefix=PREFIX, tags=["Finisher"], dependencies=gate)
+    router = APIRouter(prefix=PREFIX, tags=["Finisher"], dependencies=before_each(options))
     posts = Posts(Room())
     for path, method, handler in (
         ("/schema", "GET", schema),
