@@ -34,9 +34,10 @@ from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.skin import Face, skin_of_faces
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import SCHEMA, VERSION, read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Tools, Work
-from lib_finisher.stages.upscale_model import LANCZOS, enlarge
+from lib_finisher.stages.upscale_model import enlarge
+from lib_finisher.stages.upscaler_choices import LANCZOS
 from tools.fetch_weights import FOLDER
 
 ALL_ON = ("refine", "detail", "upscale", "texture", "grade")

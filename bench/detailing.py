@@ -30,7 +30,7 @@ from lib_finisher.imaging.resize import resize
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.detail import Detail
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.png"

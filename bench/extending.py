@@ -28,9 +28,10 @@ from lib_finisher.imaging.files import load_picture
 from lib_finisher.imaging.geometry import Box, Size, cut, size_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.extend import ExtendSettings, extended_box
+from lib_finisher.stages.extend import extended_box
 from lib_finisher.stages.extend_frames import pass_boxes
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.extend_settings import ExtendSettings
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.png"

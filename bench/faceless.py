@@ -26,10 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.collage import photograph
 from bench.detection import FILES
 from bench.faceless_pictures import FIRST, SECOND, pictures
-from lib_finisher.detect.calibration import OWN
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.detection import Detection
-from lib_finisher.detect.search import Search
+from lib_finisher.detect.search import OWN, Search
 from lib_finisher.imaging.arrays import Pixels, to_uint8
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.imaging.resize import resize

@@ -22,7 +22,8 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
-from lib_finisher.imaging.balance import GREY_PIXELS, METHODS, adaptation, light_for, white_of
+from lib_finisher.imaging.balance import adaptation, light_for, white_of
+from lib_finisher.imaging.balance_methods import GREY_PIXELS, METHODS
 from lib_finisher.imaging.colour import mixed, to_lab
 from lib_finisher.imaging.cube import Cube, LutFile
 from lib_finisher.imaging.curves import read_curves

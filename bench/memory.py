@@ -24,7 +24,7 @@ from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Array, Batch, BatchWatch, Capabilities, ModelFacts
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 
 _MIB = 1 << 20

@@ -87,7 +87,8 @@ def _tile_cost() -> dict[str, float]:
     from lib_finisher.redraw.ladder import AreaBudget
     from lib_finisher.redraw.noise import NoiseField
     from lib_finisher.redraw.patch import ColourLock, Request
-    from lib_finisher.stages.diffusion import Diffusion, sampling_of
+    from lib_finisher.stages.diffusion import sampling_of
+    from lib_finisher.stages.diffusion_settings import Diffusion
     from lib_finisher.stages.frame import Look, tiles
     from lib_finisher.stages.stage import Base
 

@@ -35,7 +35,7 @@ from lib_finisher.imaging.skin import Face, skin_of_faces
 from lib_finisher.imaging.texture import calm_detail_lost
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Tools, Work
 from lib_finisher.stages.texture_model import grained
 from lib_finisher.stages.texture_where import SEARCH, place_of

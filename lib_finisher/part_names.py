@@ -8,9 +8,7 @@ import functools
 import hashlib
 import os
 import re
-import socket
 import time
-import uuid
 from pathlib import Path
 
 # Of whom it cannot be told whether it still runs: on another machine, on Windows, or written by an older Finisher.
@@ -21,7 +19,7 @@ _OF_OLD = re.compile(r"\.[0-9a-f]{32}\.part")
 
 def new_part_beside(file: Path) -> Path:
     """A path in the folder of `file` that no one else has, named as this process's."""
-    return file.with_name(f".finisher-{_machine()}-{os.getpid()}-{uuid.uuid4().hex}.part")
+    return file.with_name(f".finisher-{_machine()}-{os.getpid()}-{os.urandom(16).hex()}.part")
 
 
 def left_behind(name: str, modified: float) -> bool:
@@ -56,7 +54,7 @@ def _runs(process: int) -> bool | None:
 def _machine() -> str:
     """Twelve hexadecimal digits that programs have in common whose process numbers mean the same: this start of this
     machine, and the same container."""
-    told = [socket.gethostname()]
+    told = [os.uname().nodename if hasattr(os, "uname") else ""]
     # Linux alone has these.
     with contextlib.suppress(OSError, ValueError):
         told.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))

@@ -27,7 +27,7 @@ from lib_finisher.hints import did_you_mean
 from lib_finisher.json_text import MOST_LEVELS, JsonError, is_shallow, parse_json, shown
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
-from lib_finisher.stages.order import STAGES
+from lib_finisher.stages.sections import STAGE_SETTINGS
 
 SCHEMA, FIRST = 2, 1
 """The version of recipes that is written, and that of data which names none.
@@ -39,7 +39,7 @@ ABOUT = (VERSION, FAMILY)
 """What recipe data says besides its stages."""
 SWITCH = "enabled"
 
-SECTIONS: Mapping[str, type] = MappingProxyType({BASE: BaseSettings, **{item.name: item.settings for item in STAGES}})
+SECTIONS: Mapping[str, type] = MappingProxyType({BASE: BaseSettings, **STAGE_SETTINGS})
 """What a recipe consists of: how the picture is taken, then the stages in their order."""
 
 

@@ -7,7 +7,6 @@ import errno
 import os
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def replace(source: Path, target: Path) -> None:
 def set_aside(file: Path) -> None:
     """Take what cannot be used out of the way of a new file, whatever it is; where that is refused, it stays."""
     with contextlib.suppress(OSError):
-        aside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.damaged")
+        aside = file.with_name(f".{file.name}.{os.urandom(16).hex()[:8]}.damaged")
         file.rename(aside)
         # From now on it is kept for a while.
         os.utime(aside)

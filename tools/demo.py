@@ -24,7 +24,7 @@ from lib_finisher.imaging.files import load_picture  # noqa: E402
 from lib_finisher.pipeline import Pipeline  # noqa: E402
 from lib_finisher.recipe import read_recipe  # noqa: E402
 from lib_finisher.review.page import write_page  # noqa: E402
-from lib_finisher.stages.order import NAMES  # noqa: E402
+from lib_finisher.stages.sections import NAMES  # noqa: E402
 from lib_finisher.stages.stage import Work  # noqa: E402
 from lib_finisher.stages.upscale_settings import MODEL_ONLY  # noqa: E402
 

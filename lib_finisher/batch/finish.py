@@ -25,7 +25,8 @@ from lib_finisher.finished import Finished
 from lib_finisher.hosts.port import Host, HostError
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import Header, LoadedPicture, PictureError, damage, load_header, load_mask, load_picture
-from lib_finisher.imaging.formats import PNG, too_large
+from lib_finisher.imaging.format_kinds import PNG
+from lib_finisher.imaging.formats import too_large
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.transparency import transparent
 from lib_finisher.infotext.writing import says_tiling

@@ -14,10 +14,11 @@ from lib_finisher.batch.names import Taken, fitting_stem
 from lib_finisher.finished import Finished
 from lib_finisher.imaging.arrays import Mask
 from lib_finisher.imaging.files import damage
-from lib_finisher.imaging.formats import PNG, Encoded, Format, encode_picture, format_of, save_picture
+from lib_finisher.imaging.format_kinds import PNG, Format, format_of
+from lib_finisher.imaging.formats import Encoded, encode_picture, save_picture
 from lib_finisher.imaging.saving import write_picture
 from lib_finisher.imaging.side_data import SideData
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.whole_files import sweep
 
 logger = logging.getLogger(__name__)

@@ -16,11 +16,12 @@ from lib_finisher.cli.run import Run
 from lib_finisher.controls import SettingsError, controls_of
 from lib_finisher.detect.detection import DetectorError
 from lib_finisher.imaging.files import PictureError, load_header, load_picture
-from lib_finisher.imaging.formats import FORMATS, PNG, FormatError, check_writable
+from lib_finisher.imaging.format_kinds import FORMATS, PNG
+from lib_finisher.imaging.formats import FormatError, check_writable
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.presets.missing import Here, same_here
 from lib_finisher.stages.order import STAGES
-from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
+from lib_finisher.stages.upscaler_choices import AUTO_UPSCALER, LANCZOS
 
 _NO_MODEL = ("", AUTO_UPSCALER, LANCZOS)
 # "stages", the shortest stem that a name is cut to, and a file in there that is being written.

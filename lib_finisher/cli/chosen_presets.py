@@ -6,12 +6,11 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib_finisher.cli.console import warn
 from lib_finisher.controls import SettingsError
-from lib_finisher.detect.catalogue import Listed
-from lib_finisher.hosts.port import Host
+from lib_finisher.detect.listing import Listed
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.library import Library
 from lib_finisher.presets.matching import Checkpoint
@@ -19,18 +18,14 @@ from lib_finisher.presets.missing import Here, with_what_is_here
 from lib_finisher.presets.resolve import Resolved, read_choice
 from lib_finisher.recipe import Recipe, recorded
 
+if TYPE_CHECKING:
+    from lib_finisher.hosts.port import Host
+
 
 def presets_folder() -> Path:
     """Where the command line keeps presets."""
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(home) / "finisher" / "presets"
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of a command that has a recipe."""
-    told = 'use a preset, or "auto" for what the model gets by itself; may be repeated, the last lies on top'
-    parser.add_argument("--preset", action="append", default=[], metavar="NAME", help=told)
-    parser.add_argument("--presets", type=Path, default=None, metavar="DIR", help="folder of presets")
 
 
 def with_presets(options: argparse.Namespace, data: Mapping[str, Any], family: str) -> Mapping[str, Any]:

@@ -5,32 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lib_finisher.cli.console import program, tell, warn
+from lib_finisher.cli.options import DETECTORS, FOLDER_HELP, cache_folder
 from lib_finisher.controls import SettingsError
-from lib_finisher.detect.catalogue import Detectors, Listed, trusted_hashes
-from lib_finisher.detect.fetching import FetchError, fetch
 from lib_finisher.detect.known import KNOWN, Known, find_known
+from lib_finisher.detect.listing import Listed, listed_in
 
-_FOLDER_HELP = "folder of detectors' model files, .pt and .onnx"
-_TRUST_HELP = (
-    "let the model file with this sha256 run code of its own when it is loaded; only for a file whose maker you trust "
-    "as you would trust a program; may be repeated"
-)
 _MEGA = 1e6
 
 
-def add_command(commands: Any, cache: Callable[[], Path]) -> None:
-    """The command "detectors" among the others; `cache` tells the folder below which the files are kept."""
-    about = "List the detectors that are here or known, or fetch one."
-    parser = commands.add_parser("detectors", help=about[0].lower() + about[1:-1], description=about)
+def add_command(commands: Any) -> None:
+    """The command "detectors" among the others."""
+    parser = commands.add_parser("detectors", help=DETECTORS[0].lower() + DETECTORS[1:-1], description=DETECTORS)
     parser.add_argument("--json", action="store_true", help="print the list for programs instead of a table")
-    parser.add_argument("--detectors", type=Path, default=None, metavar="DIR", help=_FOLDER_HELP)
-    parser.set_defaults(command=lambda options: _list(options, cache()))
+    parser.add_argument("--detectors", type=Path, default=None, metavar="DIR", help=FOLDER_HELP)
+    parser.set_defaults(command=lambda options: _list(options, cache_folder()))
     fetching = parser.add_subparsers(title="commands", metavar="{fetch}").add_parser(
         "fetch", help="fetch a known detector's file from its source",
         description="Show a known detector's source, size and sha256, then fetch its file and check it.",
@@ -38,36 +32,24 @@ def add_command(commands: Any, cache: Callable[[], Path]) -> None:
     fetching.add_argument("name", metavar="NAME", help='a name of the list; ".pt" may be left out')
     # What stands before "fetch" must not be undone by this one's default.
     fetching.add_argument("--detectors", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="where to put it")
-    fetching.set_defaults(command=lambda options: _fetch(options, cache()))
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of a command that detects."""
-    parser.add_argument("--detectors", type=Path, default=None, metavar="DIR", help=_FOLDER_HELP)
-    parser.add_argument("--trust-model", action="append", default=[], metavar="SHA256", help=_TRUST_HELP)
-
-
-def detectors_of(options: argparse.Namespace, cache: Path) -> Detectors:
-    """The detectors of a run. Raises SettingsError for what is no sha256."""
-    trusted, wrong = trusted_hashes(" ".join(options.trust_model))
-    if wrong:
-        raise SettingsError([f"--trust-model: {word!r} is not a sha256: 64 digits from 0 to f." for word in wrong])
-    command = program().replace("{", "{{").replace("}", "}}")
-    return Detectors([_folder(options, cache)], trusted=trusted, fetch_with=command + ' detectors fetch "{name}"')
+    fetching.set_defaults(command=lambda options: _fetch(options, cache_folder()))
 
 
 def _list(options: argparse.Namespace, cache: Path) -> int:
-    listed = Detectors([_folder(options, cache)]).listed()
+    listed = listed_in([detectors_folder(options, cache)])
     if options.json:
         tell(json.dumps({"detectors": [asdict(item) for item in listed]}, indent=2, ensure_ascii=False))
     else:
-        where = f"Files are looked for in {_folder(options, cache)}."
+        where = f"Files are looked for in {detectors_folder(options, cache)}."
         tell(f'{_table(listed)}\n\n{where}\nTo fetch one: {program()} detectors fetch "NAME"')
     return 0
 
 
 def _fetch(options: argparse.Namespace, cache: Path) -> int:
-    folder = _folder(options, cache)
+    # The line's protocols are only needed where something is fetched.
+    from lib_finisher.detect.fetching import FetchError, fetch
+
+    folder = detectors_folder(options, cache)
     entry = find_known(options.name)
     if entry is None or not entry.is_file:
         files = ", ".join(item.name for item in KNOWN if item.fetchable)
@@ -87,7 +69,8 @@ def _fetch(options: argparse.Namespace, cache: Path) -> int:
     return 0
 
 
-def _folder(options: argparse.Namespace, cache: Path) -> Path:
+def detectors_folder(options: argparse.Namespace, cache: Path) -> Path:
+    """Where the call's detectors lie."""
     folder: Path | None = options.detectors
     return cache / "detectors" if folder is None else folder
 

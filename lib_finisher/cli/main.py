@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lib_finisher import __version__
-from lib_finisher.cli import detectors, presets
 from lib_finisher.cli.console import give_up, program, warn
-from lib_finisher.cli.finish import add_options as add_finish_options
-from lib_finisher.cli.finish import finish as finish_pictures
-from lib_finisher.cli.options import add_recipe_options, add_run_options, cache_folder
-from lib_finisher.cli.plan import show_plan
-from lib_finisher.cli.show import show_family, show_recipe
+from lib_finisher.cli.finish_options import add_finish_options
+from lib_finisher.cli.options import DETECTORS, PRESETS, add_recipe_options, add_run_options
 from lib_finisher.cli.status import INTERRUPTED, NOT_USABLE
-from lib_finisher.controls import SettingsError
-from lib_finisher.hosts.port import HostError
-from lib_finisher.model_header import HeaderError
 
 _DESCRIPTION = """\
 Finisher turns a draft into a finished picture, always in this order:
@@ -52,11 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Not every console can show every character of a file's name or of a table.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(words).parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="finisher: %(message)s", stream=sys.stderr)
     try:
         return int(options.command(options))
-    except (SettingsError, HostError, HeaderError) as error:
+    except (ValueError, RuntimeError) as error:
+        if not _in_words(error):
+            raise
         warn(f"finisher: {error}")
         return NOT_USABLE
     except KeyboardInterrupt:
@@ -68,7 +65,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _in_words(error: Exception) -> bool:
+    """Whether what is wrong is told for people: with the call, with a model's file, or what the engine could not do."""
+    from lib_finisher.controls import SettingsError
+    from lib_finisher.hosts.port import HostError
+    from lib_finisher.model_header import HeaderError
+
+    return isinstance(error, (SettingsError, HeaderError, HostError))
+
+
+def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """A command that is imported when it is run: help, and what works on no picture, must not wait for the others."""
+
+    def run(options: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f"lib_finisher.cli.{module}"), name)(options))
+
+    return run
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for those words. What only a command with commands of its own needs is left out where it is not among
+    them."""
     parser = argparse.ArgumentParser(
         prog=program(),
         description=_DESCRIPTION,
@@ -84,22 +101,25 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES.replace("{program}", program()), formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add_finish_options(finish)
-    finish.set_defaults(command=finish_pictures)
+    finish.set_defaults(command=_later("finish", "finish"))
 
     plan = commands.add_parser("plan", help="show what a run would do and cost, without running it")
     add_run_options(plan)
-    plan.set_defaults(command=show_plan)
+    plan.set_defaults(command=_later("plan", "show_plan"))
 
     recipe = commands.add_parser("recipe", help="print a whole recipe as JSON, to start from")
     add_recipe_options(recipe)
     recipe.add_argument(
         "--for", dest="checkpoint", type=Path, metavar="FILE", help="a checkpoint: its family's defaults"
     )
-    recipe.set_defaults(command=show_recipe)
+    recipe.set_defaults(command=_later("show", "show_recipe"))
 
     family = commands.add_parser("family", help="tell a checkpoint's model family from its header")
     family.add_argument("checkpoints", nargs="+", type=Path, metavar="FILE", help="a .safetensors or .gguf file")
-    family.set_defaults(command=show_family)
-    detectors.add_command(commands, cache_folder)
-    presets.add_command(commands)
+    family.set_defaults(command=_later("show", "show_family"))
+    for name, about in (("detectors", DETECTORS), ("presets", PRESETS)):
+        if name in words:
+            importlib.import_module(f"lib_finisher.cli.{name}").add_command(commands)
+        else:
+            commands.add_parser(name, help=about[0].lower() + about[1:-1])
     return parser

@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 from lib_finisher.batch.inputs import inputs_of
-from lib_finisher.cli.console import plan_table, tell, warn
+from lib_finisher.cli.console import tell, warn
 from lib_finisher.cli.run import composed
 from lib_finisher.cli.status import FINISHED, NOT_USABLE, SOME_FAILED
+from lib_finisher.cli.tables import plan_table
 from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.files import PictureError, load_mask, load_picture

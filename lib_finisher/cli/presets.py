@@ -11,8 +11,8 @@ from typing import Any
 
 from lib_finisher.cli.chosen_presets import presets_folder
 from lib_finisher.cli.console import program, tell, warn
+from lib_finisher.cli.options import PRESETS
 from lib_finisher.cli.preset_text import change, entry_data, plain, print_json, resolved_data, rules, safe, whose
-from lib_finisher.imaging.files import PictureError, load_header
 from lib_finisher.plain_files import read_file
 from lib_finisher.presets.errors import PresetError
 from lib_finisher.presets.fragment import paths
@@ -52,9 +52,8 @@ _MOST_BYTES = 64 << 20
 
 def add_command(commands: Any) -> None:
     """The command "presets" among the others."""
-    about = "List, show, resolve, save, import, export and compare presets."
     parser = commands.add_parser(
-        "presets", help=about[0].lower() + about[1:-1], description=about,
+        "presets", help=PRESETS[0].lower() + PRESETS[1:-1], description=PRESETS,
         epilog=_EXAMPLES.replace("{program}", program()), formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     names = "{list,show,resolve,save,rename,duplicate,lock,unlock,import,export,diff,delete,backups,restore}"
@@ -277,6 +276,9 @@ def _preset_of(source: Path, name: str) -> Preset:
 
 
 def _preset_in_picture(source: Path, name: str) -> Preset:
+    # What reads pictures is only needed where there is one.
+    from lib_finisher.imaging.files import PictureError, load_header
+
     try:
         header = load_header(source)
     except PictureError as error:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 from lib_finisher.assets import AssetError, Assets
 from lib_finisher.cli import chosen_presets, detectors
-from lib_finisher.cli.options import asked_by_hand, cache_folder, recipe_of
+from lib_finisher.cli.asked import asked_by_hand, recipe_of
+from lib_finisher.cli.console import program
+from lib_finisher.cli.options import cache_folder
 from lib_finisher.controls import SettingsError
 from lib_finisher.detect.catalogue import Detectors
+from lib_finisher.detect.listing import trusted_hashes
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.plan.rates import Rates
 from lib_finisher.presets.missing import Here
@@ -53,12 +56,25 @@ def composed(options: argparse.Namespace) -> Run:
     recipe = recipe_of(options, host.model().family)
     if options.mask is not None and recipe["base"].mask == TO_REPAIR:
         recipe = recipe.changed("repair", replace(recipe["repair"], enabled=True))
-    found = detectors.detectors_of(options, cache_folder())
+    found = _detectors_of(options)
     here = chosen_presets.here_of(host, found.listed())
     recipe, left_out = chosen_presets.at_hand(options, recipe, host, here)
     rates = Rates(cache_folder() / "rates.json")
     asked = asked_by_hand(options, host.model().family)
     return Run(host, found, recipe, asked, _assets_of(options), rates, here, left_out)
+
+
+def _detectors_of(options: argparse.Namespace) -> Detectors:
+    """The detectors of a run. Raises SettingsError for what is no sha256."""
+    trusted, wrong = trusted_hashes(" ".join(options.trust_model))
+    if wrong:
+        raise SettingsError([f"--trust-model: {word!r} is not a sha256: 64 digits from 0 to f." for word in wrong])
+    command = program().replace("{", "{{").replace("}", "}}")
+    return Detectors(
+        [detectors.detectors_folder(options, cache_folder())],
+        trusted=trusted,
+        fetch_with=command + ' detectors fetch "{name}"',
+    )
 
 
 def _assets_of(options: argparse.Namespace) -> Assets:

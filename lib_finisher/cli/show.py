@@ -7,14 +7,13 @@ import json
 import shlex
 from pathlib import Path
 
+from lib_finisher.cli.asked import recipe_of
 from lib_finisher.cli.console import program, tell, warn
-from lib_finisher.cli.options import recipe_of
 from lib_finisher.cli.status import FINISHED, SOME_FAILED
 from lib_finisher.family_detection import Detected, detect
-from lib_finisher.imaging.files import PictureError, load_header
 from lib_finisher.model_header import HeaderError
 from lib_finisher.recipe import write_recipe
-from lib_finisher.stages.diffusion import EMBEDDED
+from lib_finisher.stages.diffusion_settings import EMBEDDED
 
 
 def show_recipe(options: argparse.Namespace) -> int:
@@ -43,6 +42,9 @@ def _detected(file: Path) -> Detected:
     try:
         return detect(file)
     except HeaderError as error:
+        # What reads pictures is only needed where there is one.
+        from lib_finisher.imaging.files import PictureError, load_header
+
         try:
             load_header(file)
         except PictureError:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lib_finisher.batch.inputs import Inputs
 from lib_finisher.batch.report import FileReport
-from lib_finisher.cli.console import report_table, tell_along, warn
+from lib_finisher.cli.console import tell_along, warn
+from lib_finisher.cli.tables import report_table
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.json_text import json_text
 from lib_finisher.whole_files import sweep, write_whole

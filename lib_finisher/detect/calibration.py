@@ -8,7 +8,7 @@ measured on pictures with and without faces that no test uses (docs/detectors.md
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,48 +16,13 @@ import numpy.typing as npt
 
 from lib_finisher.detect.detection import Detection, Detector, same
 from lib_finisher.detect.plausible import plausible
-from lib_finisher.detect.search import ORDINARY, Search
+from lib_finisher.detect.scores import Calibration
+from lib_finisher.detect.search import ORDINARY, OWN, Search
 from lib_finisher.detect.second_look import second_look, turned_look
 from lib_finisher.imaging.arrays import Pixels, to_uint8
 
-OWN = 0.0
-"""The confidence that stands for each detector's own."""
-
 # What a second look is told of at all.
 _FAINT = 0.05
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How a detector's scores (0..1) are read where no confidence is named.
-
-    What it scores `considered` or more is looked at. With a `confirmed` above 0 all but what scores `certain` is looked
-    at a second time and counts where its landmarks lie as a face's and the second look says at least `confirmed`. What
-    only a window of the picture showed, and what has to be turned about, needs `many_looks`: many looks are many
-    chances to be wrong. What ends below `sure` is doubtful. `measured` says that the figures come from a measurement
-    here; the others keep what their authors use.
-    """
-
-    considered: float = 0.3
-    confirmed: float = 0.0
-    many_looks: float = 0.0
-    certain: float = 1.0
-    sure: float = 0.5
-    measured: bool = False
-
-    @property
-    def identity(self) -> str:
-        """Changes with every figure."""
-        return f"{self.considered:g}/{self.confirmed:g}/{self.many_looks:g}/{self.certain:g}/{self.sure:g}"
-
-    @property
-    def least(self) -> float:
-        """What a finding of this detector scores at least when it counts."""
-        return max(self.considered, self.confirmed)
-
-
-AUTHORS = Calibration()
-"""What detectors that could not be measured here are used with by those who made them."""
 
 
 class Calibrated:

@@ -3,52 +3,26 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
-import re
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lib_finisher.detect import known
 from lib_finisher.detect.calibration import Calibrated
 from lib_finisher.detect.detection import Detection, Detector, DetectorError
-from lib_finisher.detect.known import KNOWN, MODEL_SUFFIXES, Known, calibration_of, find_known, stem
+from lib_finisher.detect.known import KNOWN, calibration_of, find_known, stem
+from lib_finisher.detect.listing import FETCH_COMMAND, Listed, files_in, listed_of, pickled
+from lib_finisher.detect.mediapipe_here import available
 from lib_finisher.detect.remembering import Remembering
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.detect.yunet import YuNet
 from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.named_files import named_files
 
 Makers = Mapping[str, Callable[[], Detector]]
 
 BUILT_IN: Makers = {YuNet.name: YuNet}
-FETCH_COMMAND = 'finisher detectors fetch "{name}"'
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_NAMED = 12
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A detector as lists show it. Texts are "" and `size` is 0 where nobody knows.
-
-    `present` says that it can be asked for; `why_not` why it would fail or is not here. `size` is that of the file here
-    or, where it is not here, of the file to fetch, in bytes; `sha256` is what a fetched file must have: the one here
-    may be another version. `fetchable` says that Finisher can fetch the file.
-    """
-
-    name: str
-    target: str
-    style: str
-    trade_off: str
-    present: bool
-    why_not: str
-    size: int
-    source: str
-    sha256: str
-    licence: str
-    fetchable: bool
 
 
 @dataclass(frozen=True)
@@ -125,21 +99,12 @@ class Detectors:
 
     def listed(self) -> tuple[Listed, ...]:
         """Every detector that is here, then every other one that Finisher knows of."""
-        makers, files = self._here()
-        here = [_listed_here(name, None) for name in makers]
-        here += [_listed_here(name, path) for name, path in files.items()]
-        folded = {item.name.casefold() for item in here}
-        return (*here, *(_listed_elsewhere(item) for item in KNOWN if item.name.casefold() not in folded))
+        return listed_of(*self._here())
 
     def _here(self) -> tuple[Makers, dict[str, Path]]:
         """The makers and the files that there are now. What was made of a file that is gone is forgotten."""
         makers = {**BUILT_IN, **_mediapipe_makers()} if self._makers is None else self._makers
-        taken = {name.casefold() for name in makers}
-        files = {
-            name: path
-            for name, path in named_files(self.folders, MODEL_SUFFIXES).items()
-            if name.casefold() not in taken
-        }
+        files = files_in(self.folders, makers)
         with self._making:
             for asked, made in list(self._made.items()):
                 if made.path is not None and files.get(made.name) != made.path:
@@ -190,16 +155,12 @@ class Detectors:
         return f"There is no detector {asked!r}.{hint} Detectors here: {', '.join(names[:_MOST_NAMED])}{more}."
 
 
-def trusted_hashes(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """(the sha256 in a text, separated by spaces or commas, in lower case; the words of it that are none)."""
-    words = [word.lower() for word in re.split(r"[\s,;]+", text) if word]
-    return frozenset(filter(_SHA256.fullmatch, words)), tuple(word for word in words if not _SHA256.fullmatch(word))
-
-
 def _mediapipe_makers() -> Makers:
+    if not available():
+        return {}
     from lib_finisher.detect import mediapipe_models
 
-    return mediapipe_models.MAKERS if mediapipe_models.available() else {}
+    return mediapipe_models.MAKERS
 
 
 def _unreadable(name: str, error: OSError) -> DetectorError:
@@ -213,46 +174,5 @@ def _resolved(asked: str, names: Sequence[str]) -> str | None:
     folded = asked.casefold()
     same = [name for name in names if name.casefold() == folded]
     # Where there is an export beside it, people mean the original.
-    same += sorted((name for name in names if stem(name) == folded), key=lambda name: not _pickled(name))
+    same += sorted((name for name in names if stem(name) == folded), key=lambda name: not pickled(name))
     return same[0] if same else None
-
-
-def _listed_here(name: str, path: Path | None) -> Listed:
-    entry = find_known(name) or _exported(name)
-    size = 0
-    if path is not None:
-        try:
-            size = path.stat().st_size
-        except OSError:
-            return _listed(entry, name, True, "its file cannot be read", entry.size)
-    return _listed(entry, name, True, _lacks(entry), size)
-
-
-def _listed_elsewhere(entry: Known) -> Listed:
-    if not entry.is_file:
-        return _listed(entry, entry.name, False, _lacks(entry) or "not here", entry.size)
-    reasons = ["not here" if entry.fetchable else "not here; put the file into a folder of detectors", _lacks(entry)]
-    return _listed(entry, entry.name, False, ", ".join(filter(None, reasons)), entry.size)
-
-
-def _listed(entry: Known, name: str, present: bool, why_not: str, size: int) -> Listed:
-    return Listed(
-        name, entry.target, entry.style, entry.trade_off, present, why_not, size, entry.source, entry.sha256,
-        entry.licence, entry.fetchable,
-    )  # fmt: skip
-
-
-def _exported(name: str) -> Known:
-    """What is known of a file that is nobody's by its name: an ONNX export is for what its original is for."""
-    original = None if _pickled(name) else find_known(stem(name))
-    if original is None:
-        return Known(name, "", "", "", known.ULTRALYTICS if _pickled(name) else "", "", "")
-    return replace(original, name=name, needs="", url="", size=0, sha256="")
-
-
-def _pickled(name: str) -> bool:
-    return name.casefold().endswith(".pt")
-
-
-def _lacks(entry: Known) -> str:
-    return f"needs {entry.needs}" if entry.needs and importlib.util.find_spec(entry.needs) is None else ""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from lib_finisher.detect.calibration import AUTHORS, Calibration
+from lib_finisher.detect.scores import AUTHORS, Calibration
 
 MODEL_SUFFIXES = (".pt", ".onnx")
 BUILT_IN, ULTRALYTICS, MEDIAPIPE = "", "ultralytics", "mediapipe"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from lib_finisher.detect.detection import Detector
 from lib_finisher.detect.mediapipe_faces import Eyes, FaceFull, FaceMesh, FaceShort
 from lib_finisher.detect.mediapipe_hands import Hands
-from lib_finisher.detect.mediapipe_package import available
+from lib_finisher.detect.mediapipe_here import available
 
 __all__ = ["MAKERS", "available"]
 

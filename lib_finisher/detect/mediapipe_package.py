@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lib_finisher.detect.detection import Detection, DetectorError, merged
+from lib_finisher.detect.mediapipe_here import ANY_SOLUTION, package_folder
 from lib_finisher.detect.model_file import ModelFile
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.detect.windows import levels, look_through
@@ -34,27 +35,19 @@ Picture = npt.NDArray[np.uint8]
 IN_A_WINDOW = 0.7
 
 _PACKAGE = "mediapipe"
-_ANY_MODEL = "modules/face_detection/face_detection_short_range.tflite"
-_ANY_SOLUTION = "python/solution_base.py"
 _INSTALL = 'install it beside the web UI\'s packages with: pip install --no-deps "mediapipe>=0.10.14,<=0.10.21"'
 
 # What an import or a graph raises where the versions of MediaPipe, protobuf and numpy do not fit each other.
 _UNFIT = (ImportError, AttributeError, TypeError, ValueError, RuntimeError, OSError, KeyError)
 
 
-def available() -> bool:
-    """Whether MediaPipe is installed in a version that carries its models. Imports nothing of it."""
-    folder = _folder()
-    return folder is not None and (folder / _ANY_MODEL).is_file() and (folder / _ANY_SOLUTION).is_file()
-
-
 def model_path(name: str) -> Path:
     """A model file of the package, by its path in it. Raises DetectorError where it is not there."""
-    folder = _folder()
+    folder = package_folder()
     if folder is None:
         raise DetectorError(f"This detector needs the package MediaPipe; {_INSTALL}.")
     path = folder / name
-    if not path.is_file() or not (folder / _ANY_SOLUTION).is_file():
+    if not path.is_file() or not (folder / ANY_SOLUTION).is_file():
         raise DetectorError(
             f"MediaPipe {version()} comes without the model {path.name}; versions 0.10.14 to 0.10.21 carry their "
             f"models: {_INSTALL}."
@@ -170,14 +163,6 @@ def reduced(part: npt.NDArray[Any], scale: float) -> Picture:
         return np.asarray(part, dtype=np.uint8)
     size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
     return np.asarray(cv2.resize(np.ascontiguousarray(part), size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _folder() -> Path | None:
-    try:
-        found = importlib.util.find_spec(_PACKAGE)
-    except (ImportError, ValueError):
-        return None
-    return Path(found.origin).parent if found is not None and found.origin else None
 
 
 def _unfit(error: BaseException) -> DetectorError:

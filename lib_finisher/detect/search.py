@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OWN = 0.0
+"""The confidence that stands for each detector's own."""
+
 
 @dataclass(frozen=True)
 class Search:

@@ -17,12 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lib_finisher.imaging.arrays import Mask, Pixels
+from lib_finisher.imaging.balance_methods import SHADES_OF_GREY
 from lib_finisher.imaging.colour import mixed
 from lib_finisher.imaging.linear import to_linear
 from lib_finisher.imaging.masks import smoothstep
-
-GREY_PIXELS, SHADES_OF_GREY = "grey pixels", "shades of grey"
-METHODS = (GREY_PIXELS, SHADES_OF_GREY)
 
 Vector = npt.NDArray[np.float64]
 

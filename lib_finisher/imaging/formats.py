@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 from lib_finisher.imaging.dither import dithered
+from lib_finisher.imaging.format_kinds import AVIF, FORMATS, JPEG, PNG, Format
 from lib_finisher.imaging.geometry import Size
 from lib_finisher.imaging.saving import encode_png, write_picture
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
@@ -38,37 +39,11 @@ class FormatError(ValueError):
 
 
 @dataclass(frozen=True)
-class Format:
-    """A file format. `quality` is the usual one (1..100), 0 where there is none; sides are in pixels."""
-
-    name: str
-    label: str
-    suffix: str
-    suffixes: tuple[str, ...]
-    quality: int
-    most_side: int
-    transparency: bool
-
-
-@dataclass(frozen=True)
 class Encoded:
     """The bytes of a picture's file, and what the format could not hold, in words."""
 
     data: bytes
     notes: tuple[str, ...] = ()
-
-
-PNG = Format("png", "PNG", ".png", (".png",), 0, 2**31 - 1, True)
-JPEG = Format("jpeg", "JPEG", ".jpg", (".jpg", ".jpeg", ".jfif"), 95, 65500, False)
-WEBP = Format("webp", "WebP", ".webp", (".webp",), 90, 16383, True)
-AVIF = Format("avif", "AVIF", ".avif", (".avif",), 85, 65536, True)
-FORMATS: Mapping[str, Format] = {item.name: item for item in (PNG, JPEG, WEBP, AVIF)}
-
-
-def format_of(file: Path) -> Format:
-    """The format that the file's ending stands for; PNG for kinds of file that Finisher does not write."""
-    ending = file.suffix.lower()
-    return next((item for item in FORMATS.values() if ending in item.suffixes), PNG)
 
 
 def check_writable(wanted: Format) -> None:

@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-MOST_SIDE = 16384
-"""The longest side, in pixels, of a picture that is made; one of as many pixels as its square has is read again."""
-
 
 @dataclass(frozen=True, order=True)
 class Size:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from PIL import Image, UnidentifiedImageError
 
-from lib_finisher.imaging.geometry import MOST_SIDE
+from lib_finisher.imaging.limits import MOST_SIDE
 from lib_finisher.imaging.png_chunks import SIGNATURE, split_png
 
 KINDS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "TIFF")

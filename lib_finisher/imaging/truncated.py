@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from lib_finisher.imaging.geometry import MOST_SIDE
+from lib_finisher.imaging.limits import MOST_SIDE
 from lib_finisher.imaging.png_chunks import SIGNATURE, chunk, chunks_of
 
 _LEAST_SHARE = 0.5

@@ -13,7 +13,7 @@ from typing import Any
 from lib_finisher.controls import Control, control, controls_of, refusal, taken
 from lib_finisher.infotext.seeds import SEEDS, read_seed
 from lib_finisher.sampler_names import sampler_here
-from lib_finisher.stages.diffusion import MOST_STEPS
+from lib_finisher.stages.diffusion_settings import MOST_STEPS
 from lib_finisher.stages.stage import Base
 
 RANDOM_SEED = -1

@@ -9,9 +9,9 @@ from lib_finisher.imaging.geometry import Size
 from lib_finisher.imaging.wrap import Around, Wrap
 from lib_finisher.recipe import Recipe
 from lib_finisher.stages.base import NAME as BASE
-from lib_finisher.stages.base import wrap_of
 from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.stage import FADED, MARGIN, Estimate, Tools, Work
+from lib_finisher.stages.wrap_around import wrap_of
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lib_finisher.presets.matching import Entry
 from lib_finisher.presets.preset import Fragment, Match, Preset
 from lib_finisher.presets.quick import QUICK
 from lib_finisher.presets.resolve import FLOW
-from lib_finisher.stages.diffusion import EMBEDDED
+from lib_finisher.stages.diffusion_settings import EMBEDDED
 from lib_finisher.variants import FEW_STEP
 
 _FACE, _SURE_FACE, _HAND = "face_yolov8n.pt", "face_yolov9c.pt", "hand_yolov8n.pt"

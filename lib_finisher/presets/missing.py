@@ -13,7 +13,7 @@ from lib_finisher.detect.known import KNOWN, find_known
 from lib_finisher.model_titles import hash_fits, split_title
 from lib_finisher.recipe import SECTIONS, Recipe
 from lib_finisher.sampler_names import sampler_here, scheduler_here
-from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
+from lib_finisher.stages.upscaler_choices import AUTO_UPSCALER, LANCZOS
 
 Here = Mapping[str, Sequence[str]]
 """The names that a host has, by the control that takes one of them ("upscaler", "detector", "sampler", "checkpoint" …).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lib_finisher.presets.preset import Fragment, Preset
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.upscale_settings import MODEL_ONLY
 
 

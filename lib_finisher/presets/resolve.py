@@ -26,7 +26,7 @@ from lib_finisher.presets.origins import (
 from lib_finisher.presets.preset import AUTO, NONE, Fragment, Match, Preset, digest_of, key_of
 from lib_finisher.recipe import FAMILY as OF_FAMILY
 from lib_finisher.recipe import FIRST, SCHEMA, VERSION, Recipe, read_recipe, version_of
-from lib_finisher.stages.diffusion import FLOW_FAMILIES
+from lib_finisher.stages.diffusion_settings import FLOW_FAMILIES
 
 FLOW = "flow"
 _LAYER_OF = {Level.EVERYTHING: EVERYTHING, Level.FAMILY: FAMILY, Level.VARIANT: VARIANT}

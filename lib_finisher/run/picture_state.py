@@ -12,8 +12,9 @@ from lib_finisher.imaging.transparency import bled, transparent
 from lib_finisher.imaging.wrap import Around
 from lib_finisher.quality.measured import Quality
 from lib_finisher.redraw.patch import Request
-from lib_finisher.stages.base import RESTRICTS, TO_REPAIR, BaseSettings, wrap_of
+from lib_finisher.stages.base import RESTRICTS, TO_REPAIR, BaseSettings
 from lib_finisher.stages.stage import Redraws, Stage, Work
+from lib_finisher.stages.wrap_around import wrap_of
 
 
 class PictureState:

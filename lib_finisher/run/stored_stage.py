@@ -15,8 +15,9 @@ from lib_finisher.quality.measured import Quality
 from lib_finisher.redraw.patch import Refusal
 from lib_finisher.run.context import RunContext
 from lib_finisher.stages.base import NAME as BASE
+from lib_finisher.stages.places import KeepDetail
 from lib_finisher.stages.regions import region_from
-from lib_finisher.stages.stage import Base, KeepDetail, Stage, StageOutput, Work
+from lib_finisher.stages.stage import Base, Stage, StageOutput, Work
 from lib_finisher.stages.texture import NAME as TEXTURE
 from lib_finisher.store.results import ResultStore, digest
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control
-from lib_finisher.imaging.wrap import Wrap
-from lib_finisher.stages.order import NAMES as STAGE_NAMES
+from lib_finisher.stages.sections import NAMES as STAGE_NAMES
 
 NAME, LABEL = "base", "Base"
 TO_REPAIR, RESTRICTS, UNUSED = "repair", "restrict", "ignore"
@@ -53,10 +52,3 @@ class BaseSettings:
         0.9, label="Refiner switch at", group=REFINER, minimum=0.1, maximum=0.99, step=0.01,
         help="After this share of the sampling steps: 0.85 to 0.95, with 30 to 40 steps.",
     )  # fmt: skip
-
-
-def wrap_of(settings: BaseSettings, tiling: bool) -> Wrap:
-    """Over which borders a picture goes on, that was made with the host's `tiling` or without."""
-    if settings.wrap == AUTO:
-        return Wrap(tiling, tiling)
-    return Wrap(settings.wrap in (HORIZONTAL, BOTH), settings.wrap in (VERTICAL, BOTH))

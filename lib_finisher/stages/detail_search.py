@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lib_finisher.detect.calibration import OWN
 from lib_finisher.detect.detection import Detection, DetectorError, merged, same
-from lib_finisher.detect.search import Search
+from lib_finisher.detect.search import OWN, Search
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.geometry import Box, size_of
 from lib_finisher.stages.detail_choice import findings_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
-from lib_finisher.detect.calibration import OWN
-from lib_finisher.stages.diffusion import EMBEDDED, PROMPTS, SAMPLING, Diffusion, strengths
+from lib_finisher.detect.search import OWN
+from lib_finisher.stages.diffusion_settings import EMBEDDED, PROMPTS, SAMPLING, Diffusion, strengths
 
 LEFT_TO_RIGHT, BY_SIZE, BY_CONFIDENCE, BY_CENTRE = "left to right", "size", "confidence", "centre"
 TOP_BY_CONFIDENCE, TOP_BY_AREA = "confidence", "area"

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.geometry import MOST_SIDE, Box, Size, frame
+from lib_finisher.imaging.geometry import Box, Size, frame
+from lib_finisher.imaging.limits import MOST_SIDE
 from lib_finisher.imaging.masks import rounded_box
-
-CENTRE, LEFT, TOP, RIGHT, BOTTOM = "centre", "left", "top", "right", "bottom"
-ANCHORS = (CENTRE, LEFT, TOP, RIGHT, BOTTOM)
-
-_NUMBER = r"(\d{1,5}(?:\.\d{1,6})?)"
-_ASPECT = re.compile(rf"{_NUMBER}(?:\s*[:x×/]\s*{_NUMBER})?")
-_MOST_ASPECT = 8.0
-
-
-def aspect_of(text: str) -> float | None:
-    """Width over height of a text like "16:9", "4x5" or "1.85"; None for an empty one.
-
-    Raises ValueError for any other text, and for an aspect beyond 8:1 or 1:8.
-    """
-    if not text.strip():
-        return None
-    found = _ASPECT.fullmatch(text.strip())
-    width, height = (float(found[1]), float(found[2] or 1.0)) if found else (0.0, 0.0)
-    if not (width and height and 1 / _MOST_ASPECT <= width / height <= _MOST_ASPECT):
-        raise ValueError("it must be an aspect from 1:8 to 8:1, as in 16:9 or 4:5 or 1.85, or empty")
-    return width / height
+from lib_finisher.stages.extend_settings import BOTTOM, LEFT, RIGHT, TOP
 
 
 def grown_to(box: Box, aspect: float | None, anchor: str) -> Box:

@@ -18,7 +18,8 @@ from lib_finisher.notes import LeftOut
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import Patch, Request
 from lib_finisher.stages.cover import covering, mend, told_of
-from lib_finisher.stages.diffusion import Diffusion, estimated, sampling_of
+from lib_finisher.stages.diffusion import estimated, sampling_of
+from lib_finisher.stages.diffusion_settings import Diffusion
 from lib_finisher.stages.frame import Look
 from lib_finisher.stages.grade_settings import GradeSettings
 from lib_finisher.stages.grade_strips import Extras, Grading

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control
-from lib_finisher.imaging.balance import GREY_PIXELS, METHODS
+from lib_finisher.imaging.balance_methods import GREY_PIXELS, METHODS
 
 _PASS, _BALANCE, _LIGHT, _COLOUR = "Colour pass", "White balance", "Light", "Colour"
 _DETAIL, _GRAIN = "Detail", "Grain"

@@ -23,10 +23,11 @@ from lib_finisher.imaging.detail_transfer import Transferred, give_back
 from lib_finisher.imaging.geometry import size_of
 from lib_finisher.imaging.noise import noise_of
 from lib_finisher.redraw.patch import DetailTransfer, Request
-from lib_finisher.stages.diffusion import strengths
+from lib_finisher.stages.diffusion_settings import strengths
+from lib_finisher.stages.places import EVERYWHERE, KeepDetail
 from lib_finisher.stages.refiner import is_refiner
-from lib_finisher.stages.stage import KeepDetail, Reads, Tools
-from lib_finisher.stages.texture_where import EVERYWHERE, SEARCH, detectors_for, place_of
+from lib_finisher.stages.stage import Reads, Tools
+from lib_finisher.stages.texture_where import SEARCH, detectors_for, place_of
 
 _MOST, _MOST_BY_FAMILY = 0.5, strengths(flow=0.45, embedded=0.3)
 

@@ -1,4 +1,4 @@
-"""The order of the stages: the only place where it is said."""
+"""The stages themselves, in the order that `sections` says."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from lib_finisher.stages.extend import Extend
 from lib_finisher.stages.grade import Grade
 from lib_finisher.stages.refine import Refine
 from lib_finisher.stages.repair import Repair
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Stage
 from lib_finisher.stages.texture import Texture
 from lib_finisher.stages.upscale import Upscale
 
-STAGES: tuple[Stage, ...] = (Refine(), Extend(), Repair(), Detail(), Upscale(), Texture(), Grade())
-"""Stages are skipped freely and never reordered. Grade is last and grain is its last step: nothing runs after it."""
+_ALL: tuple[Stage, ...] = (Refine(), Extend(), Repair(), Detail(), Upscale(), Texture(), Grade())
 
-NAMES: tuple[str, ...] = tuple(stage.name for stage in STAGES)
+STAGES: tuple[Stage, ...] = tuple(sorted(_ALL, key=lambda stage: NAMES.index(stage.name)))
+"""See `sections.STAGE_SETTINGS`."""

@@ -21,7 +21,7 @@ from lib_finisher.stages.detail_choice import Finding, findings_of
 from lib_finisher.stages.detail_masks import mask_of, shape_of
 from lib_finisher.stages.detail_search import detectors_of, find_for, search_of
 from lib_finisher.stages.detail_settings import DetailPass
-from lib_finisher.stages.diffusion import Diffusion
+from lib_finisher.stages.diffusion_settings import Diffusion
 from lib_finisher.stages.repair_settings import RepairSettings
 from lib_finisher.stages.stage import Base, Finder, Reads
 

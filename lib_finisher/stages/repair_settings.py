@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control
-from lib_finisher.detect.calibration import OWN
-from lib_finisher.stages.diffusion import PROMPTS, Diffusion
+from lib_finisher.detect.search import OWN
+from lib_finisher.stages.diffusion_settings import PROMPTS, Diffusion
 
 ORIGINAL, FILL = "original", "fill"
 ONLY_MASKED, WHOLE_PICTURE = "only masked", "whole picture"

@@ -19,6 +19,7 @@ from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.imaging.wrap import Around, Wrap
 from lib_finisher.notes import OfTheRun
 from lib_finisher.redraw.patch import Cost, Outcome, Refusal, Request
+from lib_finisher.stages.places import KeepDetail
 from lib_finisher.stages.regions import Region
 
 
@@ -75,18 +76,6 @@ class Work:
     def size(self) -> Size:
         """The picture's size."""
         return size_of(self.pixels)
-
-
-@dataclass(frozen=True)
-class KeepDetail:
-    """By how much (0..1) and where the fine detail that is lost comes back; see `stages.keep_detail`.
-
-    `where` is one of the places of texture, `detector` what it names for finding persons.
-    """
-
-    strength: float = 0.0
-    where: str = "everywhere"
-    detector: str = ""
 
 
 class ModelOutputs(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lib_finisher.hosts.port import Host, HostError
-from lib_finisher.stages.diffusion import Diffusion
+from lib_finisher.stages.diffusion_settings import Diffusion
 from lib_finisher.stages.refiner import is_refiner
 from lib_finisher.stages.stage import Base
 

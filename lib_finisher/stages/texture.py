@@ -16,10 +16,11 @@ from lib_finisher.stages.diffusion import estimated, prompts_of, sampling_of
 from lib_finisher.stages.flat import told_of_flat, without_flat
 from lib_finisher.stages.frame import Look
 from lib_finisher.stages.keep_detail import keeping_detail
+from lib_finisher.stages.places import EVERYWHERE
 from lib_finisher.stages.stage import FADED, Base, Estimate, KeepsColours, Reads, Redraws, StageOutput, Tools, Work
 from lib_finisher.stages.texture_model import grained, models_for
 from lib_finisher.stages.texture_settings import TextureRedraw, TextureSettings
-from lib_finisher.stages.texture_where import EVERYWHERE, SEARCH, Place, around, detectors_for, place_of
+from lib_finisher.stages.texture_where import SEARCH, Place, around, detectors_for, place_of
 
 NAME = "texture"
 

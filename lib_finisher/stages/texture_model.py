@@ -18,7 +18,7 @@ from lib_finisher.notes import LeftOut
 from lib_finisher.stages.model_check import upscaled
 from lib_finisher.stages.stage import Tools
 from lib_finisher.stages.texture_where import around
-from lib_finisher.stages.upscale_model import AUTO_UPSCALER
+from lib_finisher.stages.upscaler_choices import AUTO_UPSCALER
 
 _FOR_SKIN = re.compile(r"skin|face|portrait|pore", flags=re.IGNORECASE)
 # A model that enlarges makes this many pixels at a time, with so many rows of its input as context on either side.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control, passes
-from lib_finisher.stages.diffusion import EMBEDDED, strengths
-from lib_finisher.stages.stage import KeepDetail
-from lib_finisher.stages.texture_where import EVERYWHERE, PLACES
+from lib_finisher.stages.diffusion_settings import EMBEDDED, strengths
+from lib_finisher.stages.places import EVERYWHERE, PLACES, KeepDetail
 from lib_finisher.stages.tiled import TILES, Tiled
 
 AS_STAGE = "as the stage"

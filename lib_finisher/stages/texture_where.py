@@ -16,10 +16,8 @@ from lib_finisher.imaging.masks import feathered
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.skin import Face, skin_by_colour, skin_of_faces
 from lib_finisher.notes import LeftOut
+from lib_finisher.stages.places import EVERYWHERE, FACES, PERSONS
 from lib_finisher.stages.stage import Tools
-
-EVERYWHERE, SKIN, PERSONS, FACES = "everywhere", "skin", "persons", "faces"
-PLACES = (EVERYWHERE, SKIN, PERSONS, FACES)
 
 FACE_DETECTOR = "face_yunet"
 SEARCH = Search(sliced=False, turned=True)
@@ -62,7 +60,7 @@ def detectors_for(where: str, named: str) -> tuple[str, ...]:
 def place_of(where: str, named: str, pixels: Pixels, tools: Tools, notes: list[str]) -> Place:
     """Where that is in the picture. A detector that is missing, and a guess without a face, are told in `notes`.
 
-    `where` is one of PLACES but not EVERYWHERE; `named` are detectors beside that of faces, separated by commas.
+    `where` is one of `places.PLACES` but not EVERYWHERE; `named` are detectors beside that of faces, by commas.
     """
     size = size_of(pixels)
     small = size.scaled(min(1.0, _LONG_SIDE / max(size.width, size.height)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib_finisher.controls import control
-from lib_finisher.stages.diffusion import Diffusion
+from lib_finisher.stages.diffusion_settings import Diffusion
 
 TILES = "Tiles"
 _MOST_TILES_ACROSS = 64

@@ -36,9 +36,10 @@ from lib_finisher.stages.stage import (
 )
 from lib_finisher.stages.tile_prompts import by_findings
 from lib_finisher.stages.touch_up import touch_ups
-from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge, model_work
+from lib_finisher.stages.upscale_model import choose_upscaler, enlarge, model_work
 from lib_finisher.stages.upscale_settings import AUTO, HIRES, UpscalePass, UpscaleSettings
 from lib_finisher.stages.upscale_targets import Target, targets_of
+from lib_finisher.stages.upscaler_choices import LANCZOS
 
 # How far a picture that goes on at its other side is carried on at least for the upscaler model, in its own pixels.
 _CONTEXT = 32

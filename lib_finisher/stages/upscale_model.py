@@ -18,9 +18,8 @@ from lib_finisher.imaging.strips import in_strips, resized_rows
 from lib_finisher.notes import LeftOut
 from lib_finisher.stages.model_check import upscaled
 from lib_finisher.stages.stage import Tools
+from lib_finisher.stages.upscaler_choices import AUTO_UPSCALER, LANCZOS
 from lib_finisher.stages.upscaler_names import best_for, misfit
-
-AUTO_UPSCALER, LANCZOS = "auto", "Lanczos"
 
 _MOST_RUNS = 2
 # How small a picture may be made before a model that enlarges at least twice as much as is needed; measured in

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
-from lib_finisher.controls import control, passes
-from lib_finisher.imaging.geometry import MOST_SIDE
-from lib_finisher.stages.diffusion import EMBEDDED, PROMPTS, strengths
+from lib_finisher.controls import SettingsError, control, passes
+from lib_finisher.imaging.limits import MOST_SIDE
+from lib_finisher.stages.diffusion_settings import EMBEDDED, PROMPTS, strengths
 from lib_finisher.stages.tiled import TILES, Tiled
-from lib_finisher.stages.upscale_model import AUTO_UPSCALER
+from lib_finisher.stages.upscaler_choices import AUTO_UPSCALER
 
 AUTO, HIRES, TILED, MODEL_ONLY = "auto", "hires", "tiled", "upscaler only"
 FACTOR, LONG_SIDE, SHORT_SIDE, EXACT, MEGAPIXELS = "factor", "long side", "short side", "width and height", "megapixels"
@@ -112,3 +113,17 @@ class UpscaleSettings:
     passes: tuple[UpscalePass, ...] = passes(
         UpscalePass, (UpscalePass(),), label="Passes", help="Enlargements in turn.", most=_MOST_PASSES
     )
+
+
+def scaled_to(settings: UpscaleSettings, factor: float) -> UpscaleSettings:
+    """The settings with a total enlargement of `factor`: what the earlier passes leave over goes to the last one.
+
+    Raises SettingsError where the earlier passes alone enlarge more, or to a size instead of by a factor.
+    """
+    if any(one.target != FACTOR for one in settings.passes[:-1]):
+        raise SettingsError(["upscale: passes before the last have a size as their target, so no total factor fits."])
+    before = math.prod(one.factor for one in settings.passes[:-1])
+    if before > factor:
+        raise SettingsError([f"upscale: the passes before the last enlarge {before:g} times already, over {factor:g}."])
+    last = replace(settings.passes[-1], target=FACTOR, factor=factor / before)
+    return replace(settings, enabled=True, passes=(*settings.passes[:-1], last))

@@ -8,23 +8,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lib_finisher.controls import SettingsError
 from lib_finisher.hosts.port import HostError
 from lib_finisher.imaging.arrays import Mask
-from lib_finisher.imaging.geometry import MOST_SIDE, Box, Size, frame, paste_region
+from lib_finisher.imaging.geometry import Box, Size, frame, paste_region
+from lib_finisher.imaging.limits import MOST_SIDE
 from lib_finisher.imaging.resize import resize
 from lib_finisher.stages.regions import Region
 from lib_finisher.stages.upscale_settings import (
     CROP,
     EXACT,
-    FACTOR,
     FIT,
     LONG_SIDE,
     MEGAPIXELS,
     MOST_FACTOR,
     SHORT_SIDE,
     UpscalePass,
-    UpscaleSettings,
 )
 
 
@@ -85,20 +83,6 @@ def targets_of(size: Size, passes: Sequence[UpscalePass]) -> list[Target]:
         targets.append(target)
         before = target.size
     return targets
-
-
-def scaled_to(settings: UpscaleSettings, factor: float) -> UpscaleSettings:
-    """The settings with a total enlargement of `factor`: what the earlier passes leave over goes to the last one.
-
-    Raises SettingsError where the earlier passes alone enlarge more, or to a size instead of by a factor.
-    """
-    if any(one.target != FACTOR for one in settings.passes[:-1]):
-        raise SettingsError(["upscale: passes before the last have a size as their target, so no total factor fits."])
-    before = math.prod(one.factor for one in settings.passes[:-1])
-    if before > factor:
-        raise SettingsError([f"upscale: the passes before the last enlarge {before:g} times already, over {factor:g}."])
-    last = replace(settings.passes[-1], target=FACTOR, factor=factor / before)
-    return replace(settings, enabled=True, passes=(*settings.passes[:-1], last))
 
 
 def _target(before: Size, exact: tuple[float, float], one: UpscalePass) -> tuple[Target, tuple[float, float]]:

@@ -17,7 +17,7 @@ import numpy as np
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 
 one = {"factor": 16.0, "upscaler": "Lanczos", "method": "tiled", "tile": 512, "steps": 1, "skip_flat": False}

@@ -11,9 +11,10 @@ from lib_finisher.hosts.port import ModelFacts
 from lib_finisher.imaging.geometry import Box, Size, frame
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.extend import Extend, ExtendSettings, extended_box
-from lib_finisher.stages.extend_frames import ANCHORS, aspect_of, border, pass_boxes
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.extend import Extend, extended_box
+from lib_finisher.stages.extend_frames import border, pass_boxes
+from lib_finisher.stages.extend_settings import ANCHORS, ExtendSettings, aspect_of
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Tools, Work
 from tests.conftest import Onward
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lib_finisher.imaging.files import load_picture
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from tests.conftest import PORTRAIT
 from tests.smoke.client import Result, Webui, encoded, off, recipe
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from tests.smoke.client import Result, Webui, encoded, off, recipe
 
 REFINE = {"denoising_strength": 0.5, "steps": 6}

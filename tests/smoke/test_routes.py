@@ -18,7 +18,7 @@ from PIL import Image
 from lib_finisher import __version__
 from lib_finisher.imaging.files import load_picture
 from lib_finisher.recipe import SECTIONS, default_recipe, read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from tests.conftest import PORTRAIT
 from tests.smoke.client import DRAFT, TIMEOUT, Result, Webui, decoded, encoded, off
 

@@ -16,9 +16,9 @@ from lib_finisher.batch.saving import Saving
 from lib_finisher.batch.work import Work
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.hosts.port import Capabilities, ModelFacts, UpscalerFacts
-from lib_finisher.imaging.formats import JPEG, PNG
+from lib_finisher.imaging.format_kinds import JPEG, PNG
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base
 
 REFINE: dict[str, Any] = {"refine": {"steps": 8}}

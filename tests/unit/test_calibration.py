@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from bench.collage import photograph
-from lib_finisher.detect.calibration import AUTHORS, OWN, Calibrated, Calibration
+from lib_finisher.detect.calibration import Calibrated
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.detect.detection import Detection
 from lib_finisher.detect.known import CALIBRATED, KNOWN, calibration_of
 from lib_finisher.detect.plausible import plausible
-from lib_finisher.detect.search import ORDINARY, Search
+from lib_finisher.detect.scores import AUTHORS, Calibration
+from lib_finisher.detect.search import ORDINARY, OWN, Search
 from lib_finisher.detect.second_look import second_look
 from lib_finisher.detect.yunet import YuNet
 from lib_finisher.imaging.geometry import Box

@@ -23,7 +23,7 @@ from lib_finisher.imaging.texture import blend_detail, lift_detail
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.redraw.limit import within
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 from lib_finisher.store.results import ResultStore
 

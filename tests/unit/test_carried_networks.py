@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lib_finisher.stages.diffusion import Diffusion, prompts_of
+from lib_finisher.stages.diffusion import prompts_of
+from lib_finisher.stages.diffusion_settings import Diffusion
 from lib_finisher.stages.stage import Base
 
 PERSON, FILM, EYES = "<lora:person:0.8>", "<lora:film:0.5>", "<lora:eyes:0.6>"

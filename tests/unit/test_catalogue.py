@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib_finisher.detect.catalogue import BUILT_IN, Detectors, trusted_hashes
+from lib_finisher.detect.catalogue import BUILT_IN, Detectors
 from lib_finisher.detect.detection import Detection, DetectorError
 from lib_finisher.detect.known import KNOWN, MODEL_SUFFIXES, find_known
+from lib_finisher.detect.listing import trusted_hashes
 from lib_finisher.detect.search import ORDINARY, Search
 from lib_finisher.detect.yunet import MODEL, YuNet
 from lib_finisher.named_files import named_files

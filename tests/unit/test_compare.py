@@ -17,7 +17,7 @@ from lib_finisher.imaging.files import load_picture
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.results import ResultStore
 from tests.conftest import PORTRAIT

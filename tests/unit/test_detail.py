@@ -21,7 +21,7 @@ from lib_finisher.stages.detail import Detail, DetailPass, DetailSettings
 from lib_finisher.stages.detail_choice import strength_for
 from lib_finisher.stages.detail_patches import Choice, choose
 from lib_finisher.stages.detail_prompts import entries_for
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Finder, Tools, Work
 from tests.conftest import Onward
 

@@ -20,7 +20,8 @@ from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.infotext.writing import outcome_pairs
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
-from lib_finisher.stages.order import NAMES, STAGES
+from lib_finisher.stages.order import STAGES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Finder, Work
 from lib_finisher.store.results import ResultStore
 from tests.conftest import weights

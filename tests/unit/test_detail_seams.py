@@ -16,7 +16,7 @@ from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.detail_masks import shape_of, union_of
 from lib_finisher.stages.detail_settings import DetailPass
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 
 TINT = np.float32([2.0, 4.0, -4.0])

@@ -19,9 +19,10 @@ from lib_finisher.imaging.fill import continued, extended, filled
 from lib_finisher.imaging.geometry import Box, Size, cut
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
-from lib_finisher.stages.extend import Extend, ExtendSettings, extended_box
-from lib_finisher.stages.extend_frames import aspect_of, pass_boxes
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.extend import Extend, extended_box
+from lib_finisher.stages.extend_frames import pass_boxes
+from lib_finisher.stages.extend_settings import ExtendSettings, aspect_of
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.results import ResultStore
 from tests.conftest import PORTRAIT, Onward

@@ -20,7 +20,7 @@ from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
 from lib_finisher.stages.flat import is_flat, told_of_flat, without_flat
 from lib_finisher.stages.frame import Look, tiles
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 from tests.conftest import Onward
 

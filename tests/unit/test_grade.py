@@ -16,7 +16,8 @@ from lib_finisher.cli import main
 from lib_finisher.controls import controls_of
 from lib_finisher.finished import Finished
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
-from lib_finisher.imaging.balance import METHODS, SHADES_OF_GREY, light_of
+from lib_finisher.imaging.balance import light_of
+from lib_finisher.imaging.balance_methods import METHODS, SHADES_OF_GREY
 from lib_finisher.imaging.colour import from_lab, mixed, to_lab
 from lib_finisher.imaging.colour_match import ColourMap
 from lib_finisher.imaging.curves import CurveError, Curves, read_curves, through
@@ -28,7 +29,7 @@ from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.grade import Grade
 from lib_finisher.stages.grade_settings import GradeSettings
 from lib_finisher.stages.grade_strips import Extras, Grading
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.results import ResultStore
 from tests.conftest import Onward, photograph

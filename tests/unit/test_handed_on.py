@@ -26,9 +26,10 @@ from lib_finisher.redraw.act import redraw
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Request
-from lib_finisher.stages.diffusion import Diffusion, sampling_of
+from lib_finisher.stages.diffusion import sampling_of
+from lib_finisher.stages.diffusion_settings import Diffusion
 from lib_finisher.stages.frame import Look, tiles
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 from lib_finisher.store.recent import RecentPatches
 from lib_finisher.store.results import ResultStore

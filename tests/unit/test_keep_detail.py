@@ -19,7 +19,7 @@ from lib_finisher.imaging.geometry import size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Work
 from lib_finisher.stages.texture import Texture
 from lib_finisher.store.results import ResultStore

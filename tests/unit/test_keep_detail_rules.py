@@ -18,9 +18,11 @@ from lib_finisher.redraw.act import redraw
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import DetailTransfer, Outcome, Patch, Request, everywhere
-from lib_finisher.stages.diffusion import Diffusion, sampling_of
+from lib_finisher.stages.diffusion import sampling_of
+from lib_finisher.stages.diffusion_settings import Diffusion
 from lib_finisher.stages.keep_detail import detectors_read, keeping_detail, restored_detail, searches_of
-from lib_finisher.stages.stage import Base, KeepDetail, Reads, Tools
+from lib_finisher.stages.places import KeepDetail
+from lib_finisher.stages.stage import Base, Reads, Tools
 from tests.conftest import Onward
 
 LEVEL = 1 / 255

@@ -14,7 +14,7 @@ from lib_finisher.hosts.port import Array, Batch, BatchWatch, Capabilities, Elem
 from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 
 

@@ -14,7 +14,7 @@ from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.geometry import Box
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Work
 
 SHRUNK = "1 left alone: the mask is empty, its dilation shrank it to nothing"

@@ -15,8 +15,9 @@ from lib_finisher.imaging.geometry import Box
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import assign, read_recipe, recorded
 from lib_finisher.redraw.limit import within
-from lib_finisher.stages.diffusion import Diffusion, prompts_of
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.diffusion import prompts_of
+from lib_finisher.stages.diffusion_settings import Diffusion
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 from lib_finisher.store.results import ResultStore
 

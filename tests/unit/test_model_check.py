@@ -22,7 +22,7 @@ from lib_finisher.imaging.resize import resize
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages.model_check import restored, spoilt, upscaled
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.results import ResultStore
 from tests.conftest import Onward, weights

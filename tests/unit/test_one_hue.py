@@ -17,7 +17,7 @@ from lib_finisher.imaging.one_hue import OneHue, one_hue_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.run import taking_over
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 from tests.conftest import PORTRAIT
 

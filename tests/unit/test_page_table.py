@@ -10,7 +10,7 @@ from lib_finisher.presets.builtin import BUILT_IN
 from lib_finisher.presets.matching import Checkpoint
 from lib_finisher.presets.quick import QUICK
 from lib_finisher.presets.resolve import Choice, resolve
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.ui.table import Offer, page_table
 
 CHECKPOINTS = [f"models/a checkpoint with quite a long name {number}.safetensors" for number in range(500)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lib_finisher.detect.calibration import OWN
+from lib_finisher.detect.search import OWN
 from lib_finisher.presets.builtin import BUILT_IN, INSTEAD, PRESETS
 from lib_finisher.presets.fragment import expanded, usable
 from lib_finisher.presets.matching import Checkpoint

@@ -13,7 +13,7 @@ from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.rates import Rates
 from lib_finisher.recipe import read_recipe
 from lib_finisher.redraw.patch import Cost
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from lib_finisher.controls import SettingsError
 from lib_finisher.recipe import assign, default_recipe, read_recipe, write_recipe
-from lib_finisher.stages.order import NAMES
-from lib_finisher.stages.upscale_targets import scaled_to
+from lib_finisher.stages.sections import NAMES
+from lib_finisher.stages.upscale_settings import scaled_to
 
 
 def test_the_default_recipe_survives_json() -> None:

@@ -11,8 +11,9 @@ from lib_finisher.hosts.port import ModelFacts
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.redraw.patch import ColourLock, Request
-from lib_finisher.stages.order import NAMES
-from lib_finisher.stages.refine import Refine, RefineSettings, band
+from lib_finisher.stages.refine import Refine, band
+from lib_finisher.stages.refine_settings import RefineSettings
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from tests.conftest import Onward
 

@@ -20,9 +20,9 @@ from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import Recipe, read_recipe
 from lib_finisher.redraw.batches import rounds
 from lib_finisher.redraw.patch import Patch, Request
-from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.repair import Repair, RepairSettings
 from lib_finisher.stages.repair_patches import crop_of_frame, judging
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.ui.table import Offer, page_table
 from tests.conftest import Onward

@@ -15,8 +15,9 @@ from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.imaging.resize import resize
 from lib_finisher.imaging.skin import Face, skin_by_colour, skin_of_faces
+from lib_finisher.stages.places import FACES, PERSONS, SKIN
 from lib_finisher.stages.stage import Tools
-from lib_finisher.stages.texture_where import FACES, PERSONS, SKIN, Place, around, detectors_for, place_of
+from lib_finisher.stages.texture_where import Place, around, detectors_for, place_of
 from tests.conftest import Onward, photograph
 
 DETECTORS = Detectors()

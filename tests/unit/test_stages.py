@@ -22,9 +22,10 @@ from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import Recipe, assign, read_recipe
 from lib_finisher.stages.crop import crop_around
-from lib_finisher.stages.order import NAMES, STAGES
+from lib_finisher.stages.order import STAGES
 from lib_finisher.stages.repair import _patches as repair_patches
 from lib_finisher.stages.repair import regions
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.store.results import ResultStore
 from tests.conftest import Onward

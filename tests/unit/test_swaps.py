@@ -25,8 +25,8 @@ from lib_finisher.redraw.act import redraw
 from lib_finisher.redraw.ladder import AreaBudget
 from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import Patch, Request, everywhere
-from lib_finisher.stages.order import NAMES
-from lib_finisher.stages.refine import RefineSettings
+from lib_finisher.stages.refine_settings import RefineSettings
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base
 from lib_finisher.stages.swap import style_advice
 from tests.conftest import Onward

@@ -28,7 +28,7 @@ from lib_finisher.pipeline import Pipeline
 from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import read_recipe
 from lib_finisher.stages import texture_model
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.stages.texture import Texture
 from lib_finisher.stages.texture_model import grained

@@ -16,8 +16,8 @@ from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.redraw.patch import Patch, everywhere
-from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.regions import Region
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 from lib_finisher.stages.tile_prompts import by_findings
 

@@ -19,7 +19,7 @@ from lib_finisher.hosts.port import Array, Batch, BatchWatch, HostError
 from lib_finisher.imaging.transparency import enlarged_by
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base
 from lib_finisher.store.results import ResultStore
 

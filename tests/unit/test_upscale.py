@@ -27,7 +27,7 @@ from lib_finisher.redraw.noise import NoiseField
 from lib_finisher.redraw.patch import ColourLock, Patch, Request, everywhere
 from lib_finisher.redraw.seams import mended
 from lib_finisher.stages.frame import Look, tile_overlap, tiles
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
 from lib_finisher.stages.upscale import Upscale
 from tests.conftest import Onward

@@ -19,9 +19,10 @@ from lib_finisher.plan.plan import make_plan
 from lib_finisher.recipe import read_recipe
 from lib_finisher.redraw.patch import Cost
 from lib_finisher.stages import upscale_model
-from lib_finisher.stages.order import NAMES
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Tools, Work
-from lib_finisher.stages.upscale_model import LANCZOS, choose_upscaler, enlarge, hold_to_draft, model_work
+from lib_finisher.stages.upscale_model import choose_upscaler, enlarge, hold_to_draft, model_work
+from lib_finisher.stages.upscaler_choices import LANCZOS
 from lib_finisher.stages.upscaler_names import best_for, made_for, misfit, scale_told
 from tests.conftest import Onward, weights
 

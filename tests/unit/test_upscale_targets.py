@@ -18,12 +18,12 @@ from lib_finisher.hosts.port import HostError, Sampling
 from lib_finisher.imaging.geometry import Box, Size, size_of
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
-from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.regions import Region
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import StageOutput, Tools, Work
 from lib_finisher.stages.upscale import Upscale
-from lib_finisher.stages.upscale_settings import UpscalePass, UpscaleSettings
-from lib_finisher.stages.upscale_targets import scaled_to, targets_of
+from lib_finisher.stages.upscale_settings import UpscalePass, UpscaleSettings, scaled_to
+from lib_finisher.stages.upscale_targets import targets_of
 from tests.conftest import Onward
 
 ONLY = {"method": "upscaler only", "upscaler": "Lanczos"}

@@ -25,8 +25,8 @@ from lib_finisher.imaging.wrap import Around, margins_for
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import read_recipe
 from lib_finisher.redraw.noise import FieldCrop, NoiseField
-from lib_finisher.stages.order import NAMES
 from lib_finisher.stages.regions import Region, moved
+from lib_finisher.stages.sections import NAMES
 from lib_finisher.stages.stage import Base, Work
 
 STEPS = {"steps": 3, "denoising_strength": 0.4}

@@ -15,7 +15,7 @@ from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
 from lib_finisher.infotext.fields import told_fields
 from lib_finisher.infotext.for_hosts import for_the_host
 from lib_finisher.infotext.generation import read_generation
-from lib_finisher.stages.diffusion import PROMPT
+from lib_finisher.stages.diffusion_settings import PROMPT
 
 logger = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from lib_finisher.hosts.port import Array, HostError, Interrupted, ModelFacts, O
 from lib_finisher.hosts.webui import probe, restoration
 from lib_finisher.hosts.webui.memory import is_out_of_memory
 from lib_finisher.imaging.arrays import to_uint8
-from lib_finisher.imaging.geometry import MOST_SIDE
+from lib_finisher.imaging.limits import MOST_SIDE
 from lib_finisher.model_header import HeaderError, read_header
-from lib_finisher.stages.upscale_model import AUTO_UPSCALER, LANCZOS
+from lib_finisher.stages.upscaler_choices import AUTO_UPSCALER, LANCZOS
 from lib_finisher.stages.upscaler_names import scale_told
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 from modules import script_callbacks, shared
 
-from lib_finisher.detect.catalogue import trusted_hashes
+from lib_finisher.detect.listing import trusted_hashes
 
 _SECTION = ("finisher", "Finisher")
 _TRUST = (
