@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -40,8 +40,8 @@ MIB, _MOST_PIXELS = 48, 200_000
 def exif_block() -> bytes:
     made = Image.Exif()
     made[0x0112], made[0x010E], made[0x0110] = 6, "words", 'prompt:{"1": {"inputs": {}}}'
-    made.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + INFOTEXT.encode("utf-16-be")
-    made.get_ifd(0x8769)[0xA002] = 8
+    # Older Pillows do not write what is put into `get_ifd`.
+    made[0x8769] = {0x9286: b"UNICODE\0" + INFOTEXT.encode("utf-16-be"), 0xA002: 8}
     return made.tobytes()
 
 
@@ -116,7 +116,8 @@ def is_small(data: bytes) -> bool:
 
 
 def check(data: bytes, folder: Path) -> LoadedPicture | None:
-    assume(is_small(data))
+    if not is_small(data):
+        return None
     with within(300_000, mib=MIB):
         picture, header = read_all(data, folder)
         for told in (picture, header):

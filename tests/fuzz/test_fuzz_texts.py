@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib_finisher.controls import SettingsError, controls_of
@@ -121,6 +121,7 @@ def assert_in_range(base: Base) -> None:
         st.sampled_from(["Finisher", "Finisher notes"]), st.text(max_size=20).map(str.strip).filter(bool)
     ),
 )
+@example(text="", pairs={"Finisher": '"', "Finisher notes": '"'})
 def test_an_infotext_is_read_and_keeps_what_is_written_into_it(text: str, pairs: dict[str, str]) -> None:
     with within(40_000):
         base, notes = own_base(text)
