@@ -107,3 +107,66 @@ def test_what_any_program_wrote_counts_and_stays(host: Standin, told: dict[str, 
         kept = {key: text for key, text in told.items() if key != "parameters"}
         kept |= {"source parameters": SWARM} if told.get("parameters") == SWARM else {}
         assert {key: saved.info.get(key) for key in kept} == kept
+
+
+def with_infotext(text: str) -> tuple[str, np.ndarray]:
+    """A PNG with that infotext, as the API takes it, and its pixels."""
+    info, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
+    info.add_text("parameters", text)
+    with Image.open(PORTRAIT) as portrait:
+        picture = portrait.convert("RGB").crop((0, 0, 201, 150))
+    picture.save(buffer, "PNG", pnginfo=info)
+    return base64.b64encode(buffer.getvalue()).decode(), np.asarray(picture)
+
+
+# The stand-in's parser has the hosts' expression: over the first of these it would take hours.
+LONG = {"words": "word " * 200_000, "brackets": "(a" * 500_000, "tags": "<a:" * 300_000, "a value": f"a fox\n{LINE}, Odd: {'b ' * 500_000}"}  # noqa: E501  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LONG)
+def test_an_infotext_of_a_mebibyte_holds_nobody_up(host: Standin, what: str) -> None:
+    webui, (given, pixels) = Webui(host.url), with_infotext(LONG[what])
+    done = webui.img2img(pixels, NOTHING, init_images=[given], prompt="", negative_prompt="", seed=SEED)
+    assert np.array_equal(done.picture, pixels)
+    assert (f"Seed: {2**63 + 5}," if what == "a value" else f"Seed: {SEED},") in done.infotexts[0]
+    answer = webui.post(
+        "/finisher/v1/finish", {"images": [given], "recipe": {"version": 2, **off("detail", "upscale")}}
+    )
+    notes = "; ".join(answer["notes"][0])
+    assert ("the Prompt of the picture's infotext was left out" in notes) is (what != "a value")
+
+
+def test_an_infotexts_numbers_go_through_the_limits_of_a_request(host: Standin) -> None:
+    webui = Webui(host.url)
+    line = f"Steps: 1000000000, Sampler: Nowhere, CFG scale: 1e14, Seed: {SEED + 1}, Size: 201x150"
+    given, pixels = with_infotext(f"a fox\n{line}")
+    done = webui.img2img(pixels, NOTHING, init_images=[given], prompt="", negative_prompt="", seed=SEED, steps=7)
+    assert np.array_equal(done.picture, pixels)
+    assert f"Seed: {SEED + 1}," in done.infotexts[0]
+    assert "Steps: 7," in done.infotexts[0]
+    assert "1e+14" not in done.infotexts[0]
+    body = {"images": [given], "recipe": {"version": 2, **off("detail", "upscale")}}
+    notes = "; ".join(webui.post("/finisher/v1/finish", body)["notes"][0])
+    for word in ("Steps", "CFG scale", "Sampler"):
+        assert f"the {word} of the picture's infotext was left out" in notes
+    assert "Seed" not in notes
+    own = {"steps": 5, "cfg_scale": 4, "sampler": "Euler"}
+    notes = "; ".join(webui.post("/finisher/v1/finish", {**body, "base": own})["notes"][0])
+    assert "was left out" not in notes, "what the request says itself is not taken from the picture"
+
+
+def test_deep_json_is_refused_in_words_wherever_it_comes_in(host: Standin) -> None:
+    webui = Webui(host.url)
+    given, pixels = with_infotext("a fox")
+    deep: object = 1
+    for _ in range(400):
+        deep = [deep]
+    bodies = {"plan": {"image": given, "recipe": deep}, "detect": {"image": given, "x": deep},
+              "finish": {"images": [given], "recipe": deep}, "presets": {"action": "show", "recipe": deep}}  # fmt: skip
+    for path, body in bodies.items():
+        with pytest.raises(OSError, match="422") as refused:
+            webui.post(f"/finisher/v1/{path}", body)
+        assert "nested deeper than 64 levels" in str(refused.value) + refused.value.read().decode()  # type: ignore[attr-defined]
+    for data in ({"upscale": {"passes": deep}}, json.dumps({"upscale": {"passes": deep}})):
+        done = webui.img2img(pixels, {"enabled": True, "recipe": data}, init_images=[given], prompt="a", steps=1)
+        assert "nested deeper than 64 levels" in done.told["Finisher error"]
