@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from lib_finisher.hints import did_you_mean
+from lib_finisher.hints import MOST_HINTS, did_you_mean
 from lib_finisher.json_text import shown
 
 Settings = TypeVar("Settings")
@@ -21,6 +21,7 @@ Settings = TypeVar("Settings")
 _KEY = "finisher.control"
 # Seeds have up to 64 bits; no control counts further.
 _MOST = 1 << 64
+_LONGEST_KEY = 80
 LONGEST_TEXT = 20_000
 """The most characters of a text control: a longer prompt would hold an engine's parsers up for minutes."""
 _NO_FAMILIES: Mapping[str, Any] = MappingProxyType({})
@@ -271,7 +272,7 @@ def _read(settings: type[Settings], data: Any, where: str, of: _Of, problems: li
     values: dict[str, Any] = {}
     for key, value in data.items():
         if key not in rows:
-            problems.append(unknown_control(f"{where}.{key}", str(key), list(rows)))
+            problems.append(unknown_control(f"{where}.{key[:_LONGEST_KEY]}", str(key), list(rows), len(problems)))
         elif rows[key].kind == "passes":
             values[key] = _read_passes(rows[key], value, f"{where}.{key}", of, problems)
         else:
@@ -310,6 +311,7 @@ def _convert(row: Control, value: Any) -> tuple[bool, Any]:
     return inside, int(value) if row.kind == "integer" else float(value)
 
 
-def unknown_control(where: str, key: str, known: Sequence[str]) -> str:
-    """A line on a control that there is not, with what may have been meant."""
-    return f"{where}: there is no such control.{did_you_mean(key, known)} Accepted here: {', '.join(known)}."
+def unknown_control(where: str, key: str, known: Sequence[str], told: int = 0) -> str:
+    """A line on a control that there is not, with what may have been meant; after `told` such lines more shortly."""
+    accepted = f" Accepted here: {', '.join(known)}." if told < MOST_HINTS else ""
+    return f"{where}: there is no such control.{did_you_mean(key, known, told=told)}{accepted}"

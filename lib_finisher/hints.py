@@ -7,6 +7,9 @@ import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
+MOST_HINTS = 20
+_LONGEST_WORD = 100
+
 # What other programs call a control, and ours for it; the first that is known where the word was written counts.
 OTHER_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "denoise": ("denoising_strength",),
@@ -73,9 +76,12 @@ def meant(word: str, known: Collection[str]) -> str:
     return by_plain[near[0]] if near else ""
 
 
-def did_you_mean(word: str, known: Collection[str], before: str = "") -> str:
-    """A sentence with a blank before it that asks, "" where nothing comes near. `before` is put before the name."""
-    name = meant(word, known)
+def did_you_mean(word: str, known: Collection[str], before: str = "", told: int = 0) -> str:
+    """A sentence with a blank before it that asks, "" where nothing comes near. `before` is put before the name.
+
+    Where so much is `told` already that nobody reads on, nothing is looked for: it takes long over thousands of words.
+    """
+    name = meant(word, known) if told < MOST_HINTS and len(word) <= _LONGEST_WORD else ""
     return f" Did you mean {before + name!r}?" if name else ""
 
 

@@ -23,7 +23,7 @@ from lib_finisher.controls import (
     unknown_control,
     write,
 )
-from lib_finisher.hints import did_you_mean
+from lib_finisher.hints import MOST_HINTS, did_you_mean
 from lib_finisher.json_text import MOST_LEVELS, JsonError, is_shallow, parse_json, shown
 from lib_finisher.stages.base import NAME as BASE
 from lib_finisher.stages.base import BaseSettings
@@ -38,6 +38,7 @@ VERSION, FAMILY = "version", "family"
 ABOUT = (VERSION, FAMILY)
 """What recipe data says besides its stages."""
 SWITCH = "enabled"
+_LONGEST_KEY = 80
 
 SECTIONS: Mapping[str, type] = MappingProxyType({BASE: BaseSettings, **STAGE_SETTINGS})
 """What a recipe consists of: how the picture is taken, then the stages in their order."""
@@ -96,8 +97,9 @@ def read_recipe(data: Any, family: str = "") -> Recipe:
         family = ""
     for key in data:
         if key not in ABOUT and key not in SECTIONS:
-            hint = did_you_mean(str(key), SECTIONS)
-            problems.append(f"{key}: there is no such stage.{hint} Stages: {', '.join(SECTIONS)}.")
+            hint = did_you_mean(str(key), SECTIONS, told=len(problems))
+            stages = f" Stages: {', '.join(SECTIONS)}." if len(problems) < MOST_HINTS else ""
+            problems.append(f"{str(key)[:_LONGEST_KEY]}: there is no such stage.{hint}{stages}")
     sections: dict[str, Any] = {}
     for name, settings in SECTIONS.items():
         try:

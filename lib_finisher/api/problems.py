@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib_finisher.controls import SettingsError
-from lib_finisher.hints import did_you_mean
+from lib_finisher.hints import MOST_HINTS, did_you_mean
 from lib_finisher.json_text import shown as shown
+
+_LONGEST_KEY = 80
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ def from_settings(error: SettingsError, where: str) -> list[Problem]:
 
 def unknown_keys(data: Mapping[str, Any], known: Sequence[str]) -> list[Problem]:
     """A problem for each key of a request that nobody reads."""
-    found = []
+    found: list[Problem] = []
     for key in data:
         if key not in known:
-            found.append(
-                Problem(key, f"there is no such field.{did_you_mean(key, known)} Accepted here: {', '.join(known)}.")
-            )
+            accepted = f" Accepted here: {', '.join(known)}." if len(found) < MOST_HINTS else ""
+            hint = did_you_mean(key, known, told=len(found))
+            found.append(Problem(key[:_LONGEST_KEY], f"there is no such field.{hint}{accepted}"))
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from lib_finisher.recipe import ABOUT, FAMILY, FIRST, SCHEMA, SECTIONS, VERSION,
 
 MISSING = object()
 EVERY = "every"
+_MOST = 1e300
 """Beside a stage's controls: what holds in every one of its passes, {"detail": {"every": {"steps": 12}}}."""
 
 
@@ -65,7 +65,7 @@ def known_part(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]
                 f"the recipe is of version {controls:g}, this Finisher reads {SCHEMA} at most: what it knows is used"
             )
         elif settings is None and section not in ABOUT:
-            hint = did_you_mean(section, list(SECTIONS))
+            hint = did_you_mean(section, list(SECTIONS), told=len(notes))
             notes.append(f"{section}: there is no such stage here, so it is left out.{hint}")
         else:
             known[section] = _known_controls(settings, controls, section, notes) if settings else controls
@@ -103,7 +103,8 @@ def _is_newer(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    # Compared, not converted: JSON's whole numbers may be too long for a float.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_MOST < value < _MOST
 
 
 def _known_controls(settings: type, controls: Any, where: str, notes: list[str]) -> Any:
@@ -114,7 +115,7 @@ def _known_controls(settings: type, controls: Any, where: str, notes: list[str])
     for name, value in controls.items():
         row = rows.get(name)
         if row is None:
-            hint = did_you_mean(str(name), list(rows))
+            hint = did_you_mean(str(name), list(rows), told=len(notes))
             notes.append(f"{where}.{name}: there is no such control here, so it is left out.{hint}")
         elif row.item is not None and isinstance(value, list):
             known[name] = [

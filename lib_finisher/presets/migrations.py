@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lib_finisher.json_text import shown
 from lib_finisher.presets.errors import NewerSchema, PresetError
 from lib_finisher.recipe import FIRST, SECTIONS, VERSION
 
@@ -27,7 +28,7 @@ def schema_of(data: Any) -> int:
         raise PresetError(f"there is neither {MARK!r} in it nor the stages of a recipe, so it is no preset.")
     schema = data[MARK]
     if isinstance(schema, bool) or not isinstance(schema, int) or schema < 0:
-        raise PresetError(f"{MARK}: {schema!r} is no number of a schema.")
+        raise PresetError(f"{MARK}: {shown(schema)} is no number of a schema.")
     return schema
 
 
@@ -35,7 +36,9 @@ def to_current(data: Any, name: str) -> dict[str, Any]:
     """JSON data of the current schema; the data itself is left alone. Raises PresetError and NewerSchema."""
     schema = schema_of(data)
     if schema > SCHEMA:
-        raise NewerSchema(f"it is of schema {schema}; this Finisher knows {SCHEMA} at most. Update Finisher to use it.")
+        raise NewerSchema(
+            f"it is of schema {shown(schema)}; this Finisher knows {SCHEMA} at most. Update Finisher to use it."
+        )
     result = dict(data)
     for step in _STEPS[schema:]:
         result = step(result, name)

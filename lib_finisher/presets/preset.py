@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from lib_finisher.json_text import json_text, read_json
+from lib_finisher.json_text import json_text, read_json, shown
 from lib_finisher.presets.errors import NewerSchema, PresetError
 from lib_finisher.presets.migrations import MARK, schema_for, to_current
 from lib_finisher.presets.pattern import Pattern, PatternError
@@ -232,9 +232,11 @@ SHAPES = (
 
 def _version(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < FIRST:
-        raise PresetError(f"recipe.{VERSION}: {value!r} is no number of a version.")
+        raise PresetError(f"recipe.{VERSION}: {shown(value)} is no number of a version.")
     if value > SCHEMA:
-        raise NewerSchema(f"its recipe is of version {value}; this Finisher knows {SCHEMA} at most. Update Finisher.")
+        raise NewerSchema(
+            f"its recipe is of version {shown(value)}; this Finisher knows {SCHEMA} at most. Update Finisher."
+        )
     return value
 
 

@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,38 @@ def test_whatever_is_asked_of_presets_is_answered_or_refused(
     json.dumps(done)
     folder = Path(around.library.store.folder)
     assert {path.parent for path in folder.parent.rglob("*.json")} <= {folder, *folder.rglob("*")}
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 1e308, float("inf"), float("nan"), 10**18], ids=lambda _: "")
+def test_a_version_of_any_size_is_told_in_words(number: float, around: PresetContext) -> None:
+    """JSON's whole numbers may be too long for a float."""
+    for data in ({"version": number}, {"version": number, "grade": {"grain": number}}):
+        with pytest.raises(SettingsError) as told_of:
+            read_as(data)
+        assert len(str(told_of.value)) < 400
+        assert read_as(without_wrong_values(data)[0]) is not None
+        with contextlib.suppress(SettingsError):
+            resolved_for(data, around)
+        for name in ("recipe", "data"):
+            with contextlib.suppress(RequestError, PresetError):
+                answer({"action": "put", "data": {"finisher_preset": 2, "name": "N", name: data}}, around)
+
+
+def test_thousands_of_unknown_names_are_not_each_looked_for(around: PresetContext) -> None:
+    """To find what may have been meant takes as long as all else of a request."""
+    many = {f"contrast{number}": 1 for number in range(1500)}
+    readers: tuple[Callable[[], Any], ...] = (
+        lambda: read_as(many), lambda: read_as({"grade": many}), lambda: without_wrong_values({"grade": many}),
+        lambda: without_wrong_values(many), lambda: resolved_for({"grade": many}, around),
+        lambda: requests.read_finish(many, read_as, OFFER, LIMITS), lambda: requests.read_detect(many, OFFER, LIMITS),
+    )  # fmt: skip
+    for read in readers:
+        with within(80_000), contextlib.suppress(SettingsError, RequestError):
+            read()
+    with pytest.raises(SettingsError) as told_of:
+        read_as({"grade": {"contrats": 1, "x" * 10**6: 2}})
+    assert "Did you mean 'contrast'" in str(told_of.value)
+    assert len(str(told_of.value)) < 3000
 
 
 @tried(150)
