@@ -12,6 +12,8 @@ from typing import Any
 import gradio
 
 _HIDDEN = ["finisher-hidden"]
+# What saves, deletes or fetches.
+_CHANGING = ("save", "detectors", "presets")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Service:
     turn on the host; it is given the name of its task first, and answers with a remark of the host besides.
     `save` saves a picture. `stop` is given the name of a task that is to end. `detectors` lists the detectors, and
     fetches the one that is named first. `plan` tells what finishing would cost. `presets` shows, saves and shares
-    presets (see `api.presets`).
+    presets (see `api.presets`). `refused` is asked first where something may change: it is given the request's text and
+    the web framework's own request, None where that is unknown, and answers "" where it may go on.
     """
 
     table: Callable[[str], str]
@@ -33,6 +36,7 @@ class Service:
     detectors: Callable[[str], str] | None = None
     plan: Callable[[str], str] | None = None
     presets: Callable[[str], str] | None = None
+    refused: Callable[[str, Any], str] | None = None
 
 
 def build(tab: str, service: Service) -> None:
@@ -44,7 +48,12 @@ def build(tab: str, service: Service) -> None:
         if act is None:
             continue
         asked, answer = _text(tab, f"{name}_asked"), _text(tab, f"{name}_answer")
-        press = _button(tab, name).click(fn=act, inputs=[asked], outputs=[answer], **_taking(tab, name))
+        direct: dict[str, Any] = {}
+        if service.refused is not None and name in _CHANGING:
+            act = _unless_refused(act, service.refused)
+            # Gradio 3's queue asks in its own name, and takes anybody's word for what the browser said.
+            direct = {"queue": False} if _is_old() else {}
+        press = _button(tab, name).click(fn=act, inputs=[asked], outputs=[answer], **direct, **_taking(tab, name))
         press.then(fn=None, inputs=[answer], outputs=None, **_answering(tab, name))
     if service.draw is None or service.stop is None:
         return
@@ -61,6 +70,14 @@ def build(tab: str, service: Service) -> None:
 def javascript(script: str) -> dict[str, str]:
     """The keyword that gives an event its script: another one in gradio 3 and 4."""
     return {"_js" if _is_old() else "js": script}
+
+
+def _unless_refused(act: Callable[[str], str], refused: Callable[[str, Any], str]) -> Callable[..., str]:
+    # Gradio hands over the request by the type.
+    def asked(text: str, request: gradio.Request) -> str:
+        return refused(text, request.request) or act(text)
+
+    return asked
 
 
 def _text(tab: str, name: str) -> Any:

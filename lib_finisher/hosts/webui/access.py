@@ -30,13 +30,18 @@ def page_asked(options: Any) -> Callable[[Request], Awaitable[None]]:
         # What only tells changes nothing, and browsers do not show another page its answer.
         if request.method in ("GET", "HEAD"):
             return
-        server = request.scope.get("server")
-        refused = refusal(request.headers, address(options, server[1] if server else None))
+        refused = refusal(request.headers, address(options, port_of(request)))
         if refused is not None:
             status, problem = refused
             raise HTTPException(status, told([problem])["detail"])
 
     return check
+
+
+def port_of(request: Request) -> int | None:
+    """The port that a request came in at, None where the server does not say."""
+    server = request.scope.get("server")
+    return server[1] if server else None
 
 
 def address(options: Any, port: int | None) -> Address:

@@ -15,13 +15,14 @@ from modules import call_queue, images, paths_internal, progress, shared
 from PIL import Image
 
 from lib_finisher.api import regions, requests
+from lib_finisher.api.cross_site import refusal
 from lib_finisher.api.pictures import Upload
 from lib_finisher.api.problems import RequestError
 from lib_finisher.detect.detection import DetectorError
 from lib_finisher.detect.fetching import FetchError
 from lib_finisher.events import Control, Meter
 from lib_finisher.hosts.port import HostError
-from lib_finisher.hosts.webui import offered, route_work, speed
+from lib_finisher.hosts.webui import access, offered, route_work, speed
 from lib_finisher.hosts.webui.control import HostControl, Job, show
 from lib_finisher.hosts.webui.costs import planned
 from lib_finisher.hosts.webui.detectors import detectors, fetched, listed
@@ -68,12 +69,24 @@ def service(tab: str) -> Service:
         return _answered(text, functools.partial(_saved, tab))
 
     drawing = call_queue.wrap_gradio_gpu_call(drawn, extra_outputs=[""])
-    return Service(_table, _look, drawing, saved, _stop, _catalogue, _plan, _presets)
+    return Service(_table, _look, drawing, saved, _stop, _catalogue, _plan, _presets, _refused)
 
 
 def _table(text: str) -> str:
     """The table of controls, with what this host has for them now."""
     return _answered(text, lambda asked: {"id": regions.identity_of(asked), **page_table(offered.for_the_page())})
+
+
+def _refused(text: str, request: Any) -> str:
+    """The answer to what another web page has a browser press; "" for the page itself and for programs."""
+    if request is None:
+        why = "Whose page asks is not known, so nothing was changed."
+    else:
+        found = refusal(request.headers, access.address(shared.cmd_opts, access.port_of(request)))
+        if found is None:
+            return ""
+        why = found[1].text
+    return regions.as_text(regions.problems_json(regions.identity_of(text), [why]))
 
 
 def _catalogue(text: str) -> str:
