@@ -9,6 +9,7 @@ import json
 import struct
 import tempfile
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from lib_finisher.api.pictures import Upload
 from lib_finisher.api.problems import RequestError
@@ -53,16 +54,20 @@ def originals() -> dict[str, bytes]:
     info.add_itxt("XML:com.adobe.xmp", XMP.decode())
     info.add_text("Comment", json.dumps({"prompt": "a", "seed": 5}), zip=True)
     exif = exif_block()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     deep = np.random.default_rng(1).integers(0, 65535, (5, 4), np.uint16)
     ways: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
         "png": (clear, "PNG", {"pnginfo": info, "exif": exif, "dpi": (72, 72)}),
         "palette": (colours.convert("P"), "PNG", {"transparency": 3}), "deep": (Image.fromarray(deep), "PNG", {}),
         "jpeg": (colours, "JPEG", {"exif": exif, "comment": b"words"}),
+        "profile": (colours, "PNG", {"icc_profile": profile}), "in a jpeg": (colours, "JPEG", {"icc_profile": profile}),
         "cmyk": (colours.convert("CMYK"), "JPEG", {"progressive": True}),
         "webp": (clear, "WEBP", {"exif": exif, "xmp": XMP, "lossless": True}), "lossy": (colours, "WEBP", {}),
         "gif": (colours.convert("P"), "GIF", {"save_all": True, "append_images": [colours.convert("P")]}),
         "tiff": (colours, "TIFF", {"tiffinfo": Image.Exif()}), "bmp": (colours, "BMP", {}), "grey": (colours.convert("L"), "BMP", {}),  # noqa: E501
     }  # fmt: skip
+    if "AVIF" in kinds_here():
+        ways["avif"] = (colours, "AVIF", {"exif": exif, "speed": 10})
     made = {}
     for name, (image, kind, how) in ways.items():
         stream = io.BytesIO()
@@ -150,7 +155,9 @@ def test_a_changed_file_is_read_or_told(data: bytes, folder: Path) -> None:
 @st.composite
 def changed_png(draw: st.DrawFn) -> bytes:
     """A PNG whose chunks are changed inside, swapped, doubled or left out, each with the checksum that it needs."""
-    parts = [(kind, body) for kind, body, _ in chunks_of(FILES[draw(st.sampled_from(["png", "palette", "deep"]))])]
+    parts = [
+        (kind, body) for kind, body, _ in chunks_of(FILES[draw(st.sampled_from(["png", "palette", "deep", "profile"]))])
+    ]
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(parts) - 1))
         kind, body = parts[at]
@@ -177,6 +184,17 @@ def test_a_png_with_changed_chunks_is_read_or_told(data: bytes, folder: Path) ->
     # What is carried over to a result stands there as it came.
     assert kept.notes == ()
     assert kept.texts == side.texts
+
+
+@tried(60)
+@given(profile=mutated([ImageCms.ImageCmsProfile(ImageCms.createProfile(kind)).tobytes() for kind in ("sRGB", "LAB")]))
+def test_a_changed_colour_profile_costs_nothing_but_itself(profile: bytes, folder: Path) -> None:
+    """The picture is read whatever its profile says."""
+    for original in ("palette", "deep", "png"):
+        parts = [(kind, body) for kind, body, _ in chunks_of(FILES[original])]
+        parts.insert(1, (b"iCCP", b"x\0\0" + zlib.compress(profile)))
+        data = SIGNATURE + b"".join(chunk(kind, body) for kind, body in parts)
+        assert check(data, folder) is not None
 
 
 @tried(250)
