@@ -26,13 +26,13 @@ from lib_finisher.imaging.detail_transfer import Transferred, lost_detail
 from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
 from lib_finisher.redraw.batches import even_chunks, rounds
 from lib_finisher.redraw.fine_detail import FineDetail
-from lib_finisher.redraw.fitting import change_in, locked_to, turned, weigh
+from lib_finisher.redraw.fitting import change_in, locked_to, mix_in, turned, weigh
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.job import Job, element_of, key_of, model_by_model, sampling_of
 from lib_finisher.redraw.ladder import NO_MEMORY, AreaBudget, ran_out, smaller
 from lib_finisher.redraw.layout import mixed_strips
 from lib_finisher.redraw.networks import misfits
-from lib_finisher.redraw.patch import Cost, Gate, Outcome, Refusal, Request
+from lib_finisher.redraw.patch import Cost, Gate, Outcome, Patch, Refusal, Request
 from lib_finisher.redraw.unused import unused
 from lib_finisher.redraw.watching import BatchProgress, PatchMemory, Watcher
 
@@ -270,10 +270,13 @@ class _Run:
             result = request.polish(patch, result)
         locked = locked_to(result, sampled, patch, request.colour_lock)
         before = look(job.source, patch.box)
+        if patch.unscaled and request.gate is None and not self.restores(request, patch):
+            self.mix_in(job, locked, before)
+            return
         change = change_in(locked, None if request.prepare is not None else sampled, before, patch)
         weight, detail = patch.weight(), self.detail[job.request]
         kept, transferred = request.detail_transfer, Transferred()
-        if kept is not None and patch.denoising_strength <= kept.most:
+        if kept is not None and self.restores(request, patch):
             where = None if kept.mask is None else np.asarray(look(kept.mask, patch.box))
             lost, transferred = lost_detail(before, before + change, kept.strength, kept.noise, where, weight)
             change += lost
@@ -293,9 +296,24 @@ class _Run:
         region = paste_region(size_of(picture), patch.box)
         if region is not None:
             picture[region[0]] += change[region[1]]
+        self.was_redrawn(job)
+
+    def restores(self, request: Request, patch: Patch) -> bool:
+        kept = request.detail_transfer
+        return kept is not None and patch.denoising_strength <= kept.most
+
+    def mix_in(self, job: Job, locked: Pixels, before: Pixels) -> None:
+        """What `blend` does where nobody looks at the change by itself."""
+        weight, detail, box = job.patch.weight(), self.detail[job.request], job.patch.box
+        if detail is not None:
+            detail.add(locked, weight, box)
+        mix_in(self.outcomes[job.request].picture, box, locked, before, weight)
+        self.was_redrawn(job)
+
+    def was_redrawn(self, job: Job) -> None:
         if (job.request, job.number) not in self.redrawn:
             self.redrawn.add((job.request, job.number))
-            self.outcomes[job.request].redrawn.append(request.patches[job.number].label)
+            self.outcomes[job.request].redrawn.append(self.requests[job.request].patches[job.number].label)
 
     def end(self, index: int) -> None:
         """A request's last patch is through, or none of it will be any more."""

@@ -8,10 +8,15 @@ import numpy.typing as npt
 
 from lib_finisher.imaging.arrays import Mask, Pixels
 from lib_finisher.imaging.colour import lock_low_frequencies, match_ring
+from lib_finisher.imaging.geometry import Box, paste_region, size_of
 from lib_finisher.imaging.resize import resize
+from lib_finisher.imaging.strips import in_strips
 from lib_finisher.redraw.patch import ColourLock, Patch, Request
 
 Array = npt.NDArray[np.float32]
+
+# As much as stays near a processor.
+_ROWS = 32
 
 
 def canvas_of(request: Request, patch: Patch, crop: Pixels) -> Pixels:
@@ -54,5 +59,21 @@ def change_in(result: Pixels, sampled: Pixels | None, before: Pixels, patch: Pat
 
 def weigh(change: Pixels, weight: Mask) -> None:
     """Multiply a change (height, width, 3) by a weight (height, width), in place."""
-    # A third of the time of broadcasting over a last axis of three.
-    change *= cv2.cvtColor(np.ascontiguousarray(weight, dtype=np.float32), cv2.COLOR_GRAY2RGB)
+    for top, bottom in in_strips(len(change), _ROWS):
+        # A third of the time of broadcasting over a last axis of three.
+        strip = np.ascontiguousarray(weight[top:bottom], dtype=np.float32)
+        change[top:bottom] *= cv2.cvtColor(strip, cv2.COLOR_GRAY2RGB)
+
+
+def mix_in(picture: Pixels, box: Box, result: Pixels, before: Pixels, weight: Mask) -> None:
+    """Add to the picture, in place, what `result` changes in its box, where it was `before`, times a weight; all are of
+    the box's size. As `change_in`, `weigh` and an addition would, strip by strip: no array of the size is made."""
+    region = paste_region(size_of(picture), box)
+    if region is None:
+        return
+    into, of_box = region
+    part, result, before, weight = picture[into], result[of_box], before[of_box], weight[of_box]
+    for top, bottom in in_strips(len(part), _ROWS):
+        change = result[top:bottom] - before[top:bottom]
+        weigh(change, weight[top:bottom])
+        part[top:bottom] += change
