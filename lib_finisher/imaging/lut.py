@@ -14,6 +14,9 @@ from lib_finisher.imaging.cube import Cube, LutFile
 _VIDEO_BLACK, _VIDEO_WHITE = 64 / 1023, 940 / 1023
 # As many pixels at once as stay in a processor's cache.
 _PIXELS = 1 << 15
+_STEPS = 1 << 16
+# Over a wider range (a table for linear light) steps of a 65535th of it are too coarse for what is dark.
+_WIDEST = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +51,25 @@ class Lut:
 
     cube: Cube
     planes: tuple[Mask, Mask, Mask]
+    dense: tuple[Mask, ...] = ()
 
     @staticmethod
     def of(cube: Cube) -> Lut:
         """Each channel by itself, which is how the arithmetic is fast."""
         red, green, blue = (np.ascontiguousarray(cube.table[:, channel]) for channel in range(3))
-        return Lut(cube, (red, green, blue))
+        if cube.solid or max(high - low for low, high in zip(cube.lowest, cube.highest)) > _WIDEST:
+            return Lut(cube, (red, green, blue))
+        # A 1D table at every step of 16 bits: looked up at once, with no interpolation for each pixel.
+        at = np.linspace(0.0, cube.size - 1.0, _STEPS)
+        dense = tuple(np.interp(at, np.arange(cube.size), plane).astype(np.float32) for plane in (red, green, blue))
+        return Lut(cube, (red, green, blue), dense)
 
     def apply(self, pixels: Pixels, strength: float) -> Pixels:
         """A picture (height, width, 3) through the table, mixed in by `strength` 0..1.
 
         Inputs outside the table's range are taken for its ends; between entries a 3D table is interpolated
-        tetrahedrally, a 1D one linearly. What comes out may lie outside 0..1.
+        tetrahedrally, a 1D one linearly, at steps of a 65535th of its range where that is not wide. What comes out may
+        lie outside 0..1.
         """
         given = np.ascontiguousarray(pixels).reshape(-1, 3)
         result = np.empty_like(given)
@@ -80,13 +90,19 @@ class Lut:
         return below, place - below.astype(np.float32)
 
     def _single(self, part: Pixels) -> Pixels:
-        planes = []
+        result = np.empty_like(part)
         for channel in range(3):
-            below, share = self._place(part[:, channel], channel)
-            entries = self.planes[channel]
-            lower = entries.take(below)
-            planes.append(lower + share * (entries.take(below + 1) - lower))
-        return np.stack(planes, axis=-1)
+            if not self.dense:
+                below, share = self._place(part[:, channel], channel)
+                lower = self.planes[channel].take(below)
+                result[:, channel] = lower + share * (self.planes[channel].take(below + 1) - lower)
+                continue
+            low, high = self.cube.lowest[channel], self.cube.highest[channel]
+            place = (part[:, channel] - np.float32(low)) * np.float32((_STEPS - 1) / (high - low))
+            np.clip(place, 0.0, np.float32(_STEPS - 1), out=place)
+            place += np.float32(0.5)
+            result[:, channel] = self.dense[channel].take(place.astype(np.uint16))
+        return result
 
     def _solid(self, part: Pixels) -> Pixels:
         side = self.cube.size

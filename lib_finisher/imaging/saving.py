@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from lib_finisher.imaging.arrays import Mask, Pixels, to_uint8
 from lib_finisher.imaging.dither import dithered
-from lib_finisher.imaging.png16 import png16
+from lib_finisher.imaging.png_bytes import png8, png16
 from lib_finisher.imaging.png_chunks import with_side_data
 from lib_finisher.imaging.side_data import NO_SIDE_DATA, SideData
 from lib_finisher.whole_files import write_whole
@@ -59,6 +57,4 @@ def _png8(pixels: Pixels, alpha: Mask | None, dither: bool) -> bytes:
     channels: npt.NDArray[np.uint8] = dithered(pixels) if dither else to_uint8(pixels)
     if alpha is not None:
         channels = np.dstack([channels, to_uint8(alpha)])
-    buffer = io.BytesIO()
-    Image.fromarray(channels).save(buffer, "PNG", compress_level=3)
-    return buffer.getvalue()
+    return png8(channels)
