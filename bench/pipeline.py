@@ -20,13 +20,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import against_nothing, grade, upscale
+from bench import against_nothing, basics, grade, upscale
 from lib_finisher.detect.catalogue import Detectors
 from lib_finisher.hosts.embedded.denoiser import Denoiser
 from lib_finisher.hosts.embedded.engine import EmbeddedHost
 from lib_finisher.imaging.arrays import Pixels
 from lib_finisher.imaging.files import load_picture
-from lib_finisher.imaging.geometry import Size
 from lib_finisher.pipeline import Pipeline
 from lib_finisher.recipe import default_recipe
 from lib_finisher.stages.stage import Work
@@ -46,7 +45,7 @@ def main() -> int:
         "chain": _chain(portrait),
         "upscale": upscale.costs(),
         "grade_megapixels_per_second": grade.speed(),
-        "tile_cpu_ms": _tile_cost(),
+        "basics": basics.figures(),
         "against_nothing": [row._asdict() for row in against_nothing.figures()],
     }
     print(json.dumps(result, indent=2) if options.json else _told(result))
@@ -81,52 +80,6 @@ def _chain(portrait: Pixels) -> list[dict[str, Any]]:
     ]
 
 
-def _tile_cost() -> dict[str, float]:
-    """Milliseconds of our own work for each 1024 tile (cut, lock, blend), by canvas side: the engine does nothing."""
-    from lib_finisher.redraw.act import redraw
-    from lib_finisher.redraw.ladder import AreaBudget
-    from lib_finisher.redraw.noise import NoiseField
-    from lib_finisher.redraw.patch import ColourLock, Request
-    from lib_finisher.stages.diffusion import sampling_of
-    from lib_finisher.stages.diffusion_settings import Diffusion
-    from lib_finisher.stages.frame import Look, tiles
-    from lib_finisher.stages.stage import Base
-
-    class Idle(EmbeddedHost):
-        """Returns every crop as it came."""
-
-        def redraw(self, batch: Any, watch: Any) -> list[Any]:
-            return [element.pixels for element in batch.elements]
-
-    class Onward:
-        """Lets everything run."""
-
-        def check(self) -> None:
-            """Never stops."""
-
-        def begin(self, labels: object) -> None:
-            """Says nothing."""
-
-        def advance(self, megapixel_steps: float) -> None:
-            """Counts nothing."""
-
-    costs, host = {}, Idle()
-    for side in (2048, 4096, 8192):
-        picture = np.full((side, side, 3), 0.5, dtype=np.float32)
-        patches = tiles(Size(side, side), 1024, 128, Look(0.3), host.capabilities)
-        request = Request(
-            picture, tuple(patches), sampling_of(Diffusion(), Base()), NoiseField(0), ColourLock("tile"), together=True
-        )
-        copying = time.perf_counter()
-        picture.copy()
-        picture.copy()
-        copying = time.perf_counter() - copying
-        began = time.perf_counter()
-        redraw([request], host, AreaBudget(host.capabilities), Onward())
-        costs[str(side)] = round((time.perf_counter() - began - copying) / len(patches) * 1000, 1)
-    return costs
-
-
 def _told(result: dict[str, Any]) -> str:
     reference = result["reference"]["seconds_per_megapixel_step"]
     lines = [f"reference: {reference:.3f} s for one evaluation of a megapixel", ""]
@@ -138,8 +91,7 @@ def _told(result: dict[str, Any]) -> str:
         )
     lines += ["", *upscale.told(result["upscale"])]
     lines += ["", *grade.told(result["grade_megapixels_per_second"])]
-    lines += ["", "our own work for each 1024 tile, by canvas side:"]
-    lines += [f"  {side}: {cost} ms" for side, cost in result["tile_cpu_ms"].items()]
+    lines += ["", *basics.told(result["basics"])]
     rows = [against_nothing.Figures(**row) for row in result["against_nothing"]]
     lines += ["", "photographs halved and finished back (bench/against_nothing.py):", *against_nothing.told(rows)]
     return "\n".join(lines)
