@@ -108,7 +108,9 @@ def test_a_checkpoint_that_failed_is_not_tried_again_for_every_crop(webui: Count
     tiles = {"factor": 1.5, "method": "tiled", "tile": 64, "steps": 6, "denoising_strength": 0.3}
     done = webui.txt2img(with_stage("upscale", {"passes": [{**tiles, "checkpoint": SHORT}]}))
     assert "could not be loaded" in done.told["Finisher error"]
-    assert done.size == (128, 96)
+    assert done.size == (192, 144), "what could be done of it: the size that was asked for"
+    assert done.told["Finisher size"] == "192 x 144"
+    assert done.told["Finisher stages"] == "none"
     assert [name for name, _ in webui.loads] == ["standinA"]
 
 

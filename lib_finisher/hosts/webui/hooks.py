@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -154,17 +153,14 @@ def postprocess(p: Any, processed: Any) -> None:
 
 
 def _hand_over(p: Any, pp: Any, run: GenerationRun, done: Finished) -> None:
-    if not any(item.status in DONE for item in done.reports):
-        # What a stage that failed has left of itself, an enlargement without its redraw, is not what was asked for.
-        pixels = np.asarray(pp.image.convert("RGB"), dtype=np.float32) / np.float32(255)
-        done = replace(done, pixels=pixels, alpha=finish_only.alpha(p, p.batch_index))
     size = done.pixels.shape[1], done.pixels.shape[0]
     told = (given.hires_note(p, pp.image.size, size), _idle_note(p, run.recipe), *refiner.notes(p))
     notes = [note for note in told if note]
     telling.finished(p, done, notes, run.notes)
-    base = pp.image
-    if any(item.status in DONE for item in done.reports):
-        finished = with_alpha(Image.fromarray(done.in_8_bits()), done.alpha)
+    base, made = pp.image, done.in_8_bits()
+    # A stage that failed hands on what it got done (an enlargement that could not be redrawn), here as everywhere.
+    if any(item.status in DONE for item in done.reports) or not np.array_equal(made, np.asarray(base.convert("RGB"))):
+        finished = with_alpha(Image.fromarray(made), done.alpha)
         finished.info.update(base.info)
         pp.image = finished
         if run.wanted.show_base and given.shows_its_base(p):
