@@ -29,8 +29,8 @@ from lib_finisher.presets.preset import parse, read_preset, text_of
 from lib_finisher.presets.share import from_infotext, read_bundle
 from lib_finisher.recipe import SECTIONS, Recipe, assign, default_recipe, read_recipe, write_recipe
 from lib_finisher.stages.detail_prompts import chosen, own_seed_of, seeds_added
-from lib_finisher.stages.diffusion import MOST_STEPS, extra_networks
-from lib_finisher.stages.extend_frames import aspect_of
+from lib_finisher.stages.diffusion import extra_networks
+from lib_finisher.stages.extend_settings import aspect_of
 from lib_finisher.stages.stage import Base
 from tests.fuzz.budget import tried, within
 from tests.fuzz.mutations import JSON, mutated, mutated_json, words
@@ -109,7 +109,7 @@ OTHERS = [
 
 def assert_in_range(base: Base) -> None:
     assert 0 <= base.seed < 2**64
-    assert 1 <= base.steps <= MOST_STEPS
+    assert 1 <= base.steps <= 150
     assert 0 <= base.cfg_scale <= 30
     assert max(len(base.prompt), len(base.negative_prompt)) <= 20_000
 
