@@ -47,14 +47,15 @@ class OneHue:
         """Whether there is no colour at all."""
         return self.curve is None and self.line is None
 
-    def kept(self, pixels: Pixels, saturation: bool = False) -> Pixels:
+    def kept(self, pixels: Pixels, saturation: bool = False, own: bool = False) -> Pixels:
         """`pixels` (height, width, 3) with the luma that they have and the colours of this hue alone.
 
-        With `saturation` a toned picture may have become more or less colourful, but of the same hue.
+        With `saturation` a toned picture may have become more or less colourful, but of the same hue. In place where
+        the pixels are the caller's `own` and nobody else's.
         """
         if saturation and self.line is None and not self.grey:
             return pixels
-        result = np.empty_like(pixels)
+        result = pixels if own and pixels.flags.writeable else np.empty_like(pixels)
         for top, bottom in in_strips(len(pixels), _ROWS):
             part = pixels[top:bottom]
             luma = luminance(part)
@@ -85,9 +86,9 @@ def one_hue_of(pixels: Pixels, saturation: bool = False) -> OneHue | None:
 
 
 def _told_by(pixels: Pixels, saturation: bool) -> OneHue | None:
-    pairs = _pairs(pixels)
-    if _fits(_larger(pairs), _OFF_CURVE):
+    if _is_grey(pixels):
         return GREY
+    pairs = _pairs(pixels)
     luma = luminance(pixels)
     curve = _curve(luma, pairs)
     followed = _fits(_larger(pairs - _on_curve(curve, luma)), _OFF_CURVE)
@@ -100,6 +101,18 @@ def _told_by(pixels: Pixels, saturation: bool) -> OneHue | None:
     if followed or straight:
         return OneHue(curve if followed else None, line if straight else None)
     return None
+
+
+def _is_grey(pixels: Pixels) -> bool:
+    """As `_fits` of all colours, in strips: a large grey picture is told without arrays of its size."""
+    nearly, share, most = _OFF_CURVE
+    off = 0
+    for top, bottom in in_strips(len(pixels), _ROWS):
+        away = _larger(_pairs(pixels[top:bottom]))
+        if float(away.max()) > most:
+            return False
+        off += int(np.count_nonzero(away > nearly))
+    return off <= share * pixels.shape[0] * pixels.shape[1]
 
 
 def _larger(pairs: Pair) -> npt.NDArray[np.float32]:

@@ -23,6 +23,8 @@ def of_one_hue(
     """What the stage made, without colours that a grey or one-hue picture did not have, unless they were asked for;
     and what is known of the hue of that. `known` is what is known of the hue before.
 
+    `after` is the stage's own and nobody else's: it may be changed in place.
+
     Only grey is handed on: a toned picture's curve is measured anew on what each stage made, or it would not be that
     picture's to the last bit.
     """
@@ -32,7 +34,7 @@ def of_one_hue(
     hue = one_hue_of(before, colours == SATURATED) if known is None else known
     if hue is None:
         return after, None
-    return hue.kept(after, saturation=colours == SATURATED), hue if hue.grey else None
+    return hue.kept(after, saturation=colours == SATURATED, own=True), hue if hue.grey else None
 
 
 def with_measures(before: Pixels, output: StageOutput) -> tuple[StageOutput, Quality | None]:

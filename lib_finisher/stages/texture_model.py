@@ -111,6 +111,8 @@ def _at_own_size(pixels: Pixels, model: UpscalerFacts, tools: Tools) -> Pixels:
     for top, bottom in in_strips(size.height, max(_CONTEXT, _STRIP_PIXELS // (size.width * model.scale**2))):
         first, last = max(0, top - _CONTEXT), min(size.height, bottom + _CONTEXT)
         given = np.ascontiguousarray(pixels[first:last])
-        back = resize(upscaled(model.name, given, tools), Size(size.width, last - first), "area")
+        back = upscaled(model.name, given, tools)
+        if size_of(back) != size_of(given):
+            back = resize(back, size_of(given), "area")
         made[top:bottom] = back[top - first : bottom - first]
     return made
