@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 
 GRADIO ?= 4
 
-.PHONY: setup demo page test lint bench soak clean
+.PHONY: setup demo page test lint bench soak mutants clean
 
 setup: $(VENV)/ready-test .venv-gradio3/ready-gradio3 .venv-gradio4/ready-gradio4 .venv-mediapipe/ready-mediapipe
 
@@ -50,6 +50,16 @@ soak: setup
 	@$(RUN) bench/soak.py
 	@$(RUN) bench/kills.py
 	@FINISHER_FUZZ_EXAMPLES=$(or $(FUZZ),5000) $(RUN) -m pytest tests/fuzz
+	@$(RUN) -m tests.faults.fault_matrix
+	@$(RUN) -m tests.faults.random_recipes
+
+# Faults in a room's code and how many its tests let live: ROOM=store, COUNT=200, SEED=0, MINUTES=60.
+mutants: setup .venv-mutants/ready
+	@.venv-mutants/bin/python bench/mutants.py $(or $(ROOM),store) --count $(or $(COUNT),200) --seed $(or $(SEED),0) \
+	  --minutes $(or $(MINUTES),60)
+
+.venv-mutants/ready: requirements/mutants.txt
+	@$(PYTHON) -m venv $(@D) && $(@D)/bin/pip install --quiet -r $< && touch $@
 
 clean:
 	rm -rf $(VENV) .venv-* out .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

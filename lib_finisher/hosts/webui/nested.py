@@ -205,16 +205,25 @@ def _run(order: Order, hold_again: Callable[[], None]) -> tuple[list[Array], lis
     p = _processing(order)
     p.hold_again = hold_again
     try:
+        _process(p, order)
+        # After either flag the host returns half-done pictures as if they were finished.
+        _check_flags()
+        return p.scripts.found, list(zip(p.all_prompts, p.all_negative_prompts))
+    finally:
+        # They hold each other, and with them all pictures, until Python looks for such rings, which is rarely.
+        ring = getattr(p, "sampler", None), p
+        p.close()
+        for held in ring:
+            getattr(held, "__dict__", {}).clear()
+
+
+def _process(p: NestedImg2Img, order: Order) -> None:
+    try:
         process_images(p)
     except Exception as error:
         if p.model_is_loaded or not loading.may_be_why(order.options):
             raise
         raise _LoadFailed from error
-    finally:
-        p.close()
-    # After either flag the host returns half-done pictures as if they were finished.
-    _check_flags()
-    return p.scripts.found, list(zip(p.all_prompts, p.all_negative_prompts))
 
 
 def _processing(order: Order) -> NestedImg2Img:
