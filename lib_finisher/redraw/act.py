@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 
 import cv2
-import numpy as np
 
 from lib_finisher.hosts.port import (
     Batch,
@@ -21,18 +20,14 @@ from lib_finisher.hosts.port import (
     Sampling,
     Skipped,
 )
-from lib_finisher.imaging.arrays import Pixels
-from lib_finisher.imaging.detail_transfer import Transferred, lost_detail
-from lib_finisher.imaging.geometry import Size, look, paste_region, size_of
+from lib_finisher.imaging.geometry import Size, size_of
 from lib_finisher.redraw.batches import even_chunks, rounds
-from lib_finisher.redraw.fine_detail import FineDetail
-from lib_finisher.redraw.fitting import change_in, locked_to, mix_in, turned, weigh
 from lib_finisher.redraw.gates import broken
 from lib_finisher.redraw.job import Job, element_of, key_of, model_by_model, sampling_of
-from lib_finisher.redraw.ladder import NO_MEMORY, AreaBudget, ran_out, smaller
-from lib_finisher.redraw.layout import mixed_strips
+from lib_finisher.redraw.ladder import AreaBudget, smaller
 from lib_finisher.redraw.networks import misfits
-from lib_finisher.redraw.patch import Cost, Gate, Outcome, Patch, Refusal, Request
+from lib_finisher.redraw.patch import Cost, Outcome, Request
+from lib_finisher.redraw.results import Results
 from lib_finisher.redraw.unused import unused
 from lib_finisher.redraw.watching import BatchProgress, PatchMemory, Watcher
 
@@ -94,11 +89,7 @@ class _Run:
         self.through = through
         self.ended: set[int] = set()
         self.left = [len(request.patches) for request in requests]
-        self.redrawn: set[tuple[int, int]] = set()
-        self.detail = [
-            FineDetail(*request.picture.shape[:2]) if request.together and len(request.patches) > 1 else None
-            for request in requests
-        ]
+        self.results = Results(requests, outcomes, relieve)
 
     def all_rounds(self) -> None:
         plans = [rounds(request.patches, request.together) for request in self.requests]
@@ -118,7 +109,7 @@ class _Run:
             try:
                 outcome.picture = source.copy()
             except MemoryError as error:
-                self.no_room(jobs, error)
+                self.results.no_room(jobs, error)
                 return []
             for job in jobs:
                 job.source = source if request.together else outcome.picture
@@ -153,7 +144,7 @@ class _Run:
             elements = [element_of(job, self.requests[job.request]) for job in jobs]
             keys = [key_of(element, sampling, self.host) if self.memory is not None else "" for element in elements]
         except (MemoryError, cv2.error) as error:
-            self.no_room(jobs, error)
+            self.results.no_room(jobs, error)
             return
         kept = [self.memory.recall(key) if self.memory is not None else None for key in keys]
         kept = [found if found is not None and size_of(found) == canvas else None for found in kept]
@@ -169,7 +160,7 @@ class _Run:
                 self.outcomes[jobs[number].request].recalled += 1
                 found = kept[number]
                 if found is not None:
-                    self.accept(jobs[number], elements[number], found)
+                    self.results.accept(jobs[number], elements[number], found)
 
     def sample(self, jobs: list[Job], elements: list[Element], keys: list[str], sampling: Sampling) -> None:
         canvas = jobs[0].patch.sampled
@@ -195,7 +186,7 @@ class _Run:
                 for job, element, key in zip(jobs, elements, keys):
                     self.sample([job], [element], [key], sampling)
             else:
-                self.refuse(jobs[0], str(error) or type(error).__name__, engine=True)
+                self.results.refuse(jobs[0], str(error) or type(error).__name__, engine=True)
             return
         seconds = (time.perf_counter() - began) / len(jobs)
         each = canvas.megapixels * self.host.sampled_steps(sampling)
@@ -207,7 +198,7 @@ class _Run:
         for job, element, key, result in zip(jobs, elements, keys, results):
             if self.memory is not None and not broken(element.pixels, result):
                 self.memory.keep(key, result)
-            self.accept(job, element, result)
+            self.results.accept(job, element, result)
 
     def relieve_device(self) -> None:
         if self.relieve is not None:
@@ -217,9 +208,9 @@ class _Run:
     def make_room(self, jobs: list[Job], canvas: Size, sampling: Sampling, error: Exception) -> None:
         self.relieve_device()
         self.budget.failed(canvas, len(jobs))
-        self.degrade(jobs)
+        self.results.degrade(jobs)
         if len(jobs) > 1:
-            self.note(jobs, f"out of memory with {len(jobs)} crops of {canvas} at once: went on with fewer")
+            self.results.note(jobs, f"out of memory with {len(jobs)} crops of {canvas} at once: went on with fewer")
             for chunk in even_chunks(range(len(jobs)), self.budget.elements(canvas)):
                 self.one_batch([jobs[i] for i in chunk], canvas, sampling)
             return
@@ -229,133 +220,29 @@ class _Run:
         canvas = job.patch.canvas
         pieces = smaller(job.patch, self.host.capabilities)
         if not pieces:
-            self.refuse(
+            self.results.refuse(
                 job, f"out of memory even at {canvas}, the smallest size that could be tried ({why})", engine=True
             )
             return
-        self.degrade([job])
-        self.note([job], f"out of memory at {canvas}: went on with {pieces[0].canvas}")
+        self.results.degrade([job])
+        self.results.note([job], f"out of memory at {canvas}: went on with {pieces[0].canvas}")
         # The pieces overlap: all are cut from the picture as it was before the first of them.
         try:
             source = job.source if self.requests[job.request].together else job.source.copy()
         except MemoryError as error:
-            self.no_room([job], error)
+            self.results.no_room([job], error)
             return
         for piece in pieces:
             self.one_batch([job.piece(piece, source)], piece.sampled, sampling)
-
-    def no_room(self, jobs: list[Job], error: Exception) -> None:
-        """Memory was short not in the engine, but for the pictures themselves. Raises any other error again."""
-        if not ran_out(error):
-            raise error
-        if self.relieve is not None:
-            self.relieve()
-        for job in jobs:
-            self.refuse(job, NO_MEMORY, engine=True)
-
-    def accept(self, job: Job, element: Element, result: Pixels) -> None:
-        try:
-            self.blend(job, element, result)
-        except (MemoryError, cv2.error) as error:
-            self.no_room([job], error)
-
-    def blend(self, job: Job, element: Element, result: Pixels) -> None:
-        request, patch = self.requests[job.request], job.patch
-        reason = broken(element.pixels, result)
-        if reason:
-            self.refuse(job, reason, engine=True)
-            return
-        result, sampled = turned(result, -patch.turn), turned(element.pixels, -patch.turn)
-        if request.polish is not None:
-            result = request.polish(patch, result)
-        locked = locked_to(result, sampled, patch, request.colour_lock)
-        before = look(job.source, patch.box)
-        if patch.unscaled and request.gate is None and not self.restores(request, patch):
-            self.mix_in(job, locked, before)
-            return
-        change = change_in(locked, None if request.prepare is not None else sampled, before, patch)
-        weight, detail = patch.weight(), self.detail[job.request]
-        kept, transferred = request.detail_transfer, Transferred()
-        if kept is not None and self.restores(request, patch):
-            where = None if kept.mask is None else np.asarray(look(kept.mask, patch.box))
-            lost, transferred = lost_detail(before, before + change, kept.strength, kept.noise, where, weight)
-            change += lost
-            locked = before + change
-        if detail is not None:
-            tile = locked if patch.unscaled else before + change
-        weigh(change, weight)
-        if request.gate is not None:
-            reason = self.judged(request.gate, job, before, change)
-            if reason:
-                self.refuse(job, reason)
-                return
-        self.outcomes[job.request].transferred += transferred
-        if detail is not None:
-            detail.add(tile, weight, patch.box)
-        picture = self.outcomes[job.request].picture
-        region = paste_region(size_of(picture), patch.box)
-        if region is not None:
-            picture[region[0]] += change[region[1]]
-        self.was_redrawn(job)
-
-    def restores(self, request: Request, patch: Patch) -> bool:
-        kept = request.detail_transfer
-        return kept is not None and patch.denoising_strength <= kept.most
-
-    def mix_in(self, job: Job, locked: Pixels, before: Pixels) -> None:
-        """What `blend` does where nobody looks at the change by itself."""
-        weight, detail, box = job.patch.weight(), self.detail[job.request], job.patch.box
-        if detail is not None:
-            detail.add(locked, weight, box)
-        mix_in(self.outcomes[job.request].picture, box, locked, before, weight)
-        self.was_redrawn(job)
-
-    def was_redrawn(self, job: Job) -> None:
-        if (job.request, job.number) not in self.redrawn:
-            self.redrawn.add((job.request, job.number))
-            self.outcomes[job.request].redrawn.append(self.requests[job.request].patches[job.number].label)
 
     def end(self, index: int) -> None:
         """A request's last patch is through, or none of it will be any more."""
         if index in self.ended:
             return
         self.ended.add(index)
-        self.restore_detail(index)
+        self.results.restore_detail(index)
         if self.through is not None:
             self.through(index, self.outcomes)
-
-    def restore_detail(self, index: int) -> None:
-        outcome, detail = self.outcomes[index], self.detail[index]
-        if detail is not None and outcome.accepted:
-            boxes = [patch.box for patch in self.requests[index].patches]
-            upright, lying = mixed_strips(boxes, size_of(outcome.picture))
-            try:
-                detail.restore(outcome.picture, upright, lying)
-            except (MemoryError, cv2.error) as error:
-                if not ran_out(error):
-                    raise
-                outcome.degraded = True
-                outcome.notes.append("out of memory: detail was not restored where tiles are mixed")
-
-    def judged(self, gate: Gate, job: Job, before: Pixels, change: Pixels) -> str:
-        try:
-            return gate(job.patch, before, before + change)
-        # A gate that cannot judge must not cost the redraw.
-        except Exception as error:
-            logger.exception("The gate failed on %s.", job.patch.label)
-            self.note([job], f"{job.patch.label} was not judged: {error}")
-            return ""
-
-    def refuse(self, job: Job, reason: str, engine: bool = False) -> None:
-        self.outcomes[job.request].refusals.append(Refusal(job.patch.label, reason, engine))
-
-    def degrade(self, jobs: list[Job]) -> None:
-        for job in jobs:
-            self.outcomes[job.request].degraded = True
-
-    def note(self, jobs: list[Job], text: str) -> None:
-        for request in {job.request for job in jobs}:
-            self.outcomes[request].notes.append(text)
 
     def stop(self, why: str) -> None:
         for outcome, left in zip(self.outcomes, self.left):
